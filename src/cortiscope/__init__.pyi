@@ -1,0 +1,12 @@
+from .analyses import Result as Result
+from .analyses import decode as decode
+from .errors import CortiscopeError as CortiscopeError
+from .errors import InputError as InputError
+from .errors import MachineError as MachineError
+from .ledger import Run as Run
+from .scanning import Plan as Plan
+from .scanning import Recording as Recording
+from .scanning import plan as plan
+from .scanning import scan as scan
+from .stimuli import StimulusSet as StimulusSet
+from .subjects import Subject as Subject

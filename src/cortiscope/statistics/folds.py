@@ -1,0 +1,161 @@
+"""Cross-validation folds that keep all stimuli of a word together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedKFold
+
+from cortiscope.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Folds:
+    """Folds over stimuli, grouped by word and stratified by category.
+
+    Categories are nested in words: every word has one category, and all of its stimuli lie in
+    one fold. Labels that are permuted are labels of words, so the words' view is kept here too.
+
+    Attributes
+    ----------
+    fold : ndarray of int, shape (n_stimuli,)
+        The fold in which each stimulus is held out.
+    label : ndarray of int, shape (n_stimuli,)
+        Category of each stimulus, an index into `categories`.
+    word : ndarray of int, shape (n_stimuli,)
+        Word of each stimulus, an index into `words`.
+    categories, words : tuple of str
+        Their names, sorted.
+    """
+
+    fold: NDArray[np.intp]
+    label: NDArray[np.intp]
+    word: NDArray[np.intp]
+    categories: tuple[str, ...]
+    words: tuple[str, ...]
+
+    @classmethod
+    def grouped(
+        cls,
+        target: Sequence[object],
+        groups: Sequence[object],
+        *,
+        n_folds: int = 5,
+        seed: int = 0,
+    ) -> Folds:
+        """Deal the words of each category evenly over the folds.
+
+        Parameters
+        ----------
+        target : sequence, length n_stimuli
+            Category of each stimulus.
+        groups : sequence, length n_stimuli
+            Word of each stimulus.
+        n_folds : int
+            Number of folds.
+        seed : int
+            Seed of the deal.
+
+        Returns
+        -------
+        Folds
+            Every fold holds words of every category, as equal in number as they divide.
+
+        Raises
+        ------
+        InputError
+            When there are fewer than two categories, a category has fewer words than folds, or
+            a word has two categories.
+
+        References
+        ----------
+        The deal is scikit-learn's ``StratifiedKFold`` over words.
+
+        Examples
+        --------
+        >>> folds = Folds.grouped(list("aabbaabb"), list("ppqqrrss"), n_folds=2)
+        >>> folds.n_folds, folds.categories, folds.words
+        (2, ('a', 'b'), ('p', 'q', 'r', 's'))
+        >>> bool(folds.fold[0] == folds.fold[1])
+        True
+        """
+        if len(target) != len(groups):
+            msg = (
+                f"target has {len(target)} entries and groups has {len(groups)}: give one of "
+                "each for every stimulus."
+            )
+            raise InputError(msg)
+        if n_folds < 2:
+            msg = f"n_folds is {n_folds}: cross-validation needs at least 2."
+            raise InputError(msg)
+        categories, label = np.unique(np.asarray(target, dtype=str), return_inverse=True)
+        words, word = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+        label_of_word = np.zeros(len(words), dtype=np.intp)
+        label_of_word[word] = label
+        if not np.array_equal(label_of_word[word], label):
+            stray = str(words[word[label_of_word[word] != label][0]])
+            msg = (
+                f"group {stray!r} spans two categories: every group must lie in one, else its "
+                "stimuli would be in training and test at once."
+            )
+            raise InputError(msg)
+        if len(categories) < 2:
+            msg = f"the target has one category only ({str(categories[0])!r}): decoding needs two."
+            raise InputError(msg)
+        counts = np.bincount(label_of_word)
+        if counts.min() < n_folds:
+            msg = (
+                f"category {str(categories[counts.argmin()])!r} has {counts.min()} groups, fewer than "
+                f"the {n_folds} folds: add words to it or lower n_folds."
+            )
+            raise InputError(msg)
+        fold_of_word = np.zeros(len(words), dtype=np.intp)
+        splitter = StratifiedKFold(n_splits=n_folds, shuffle=True, random_state=seed)
+        for index, (_, held_out) in enumerate(splitter.split(np.zeros(len(words)), label_of_word)):
+            fold_of_word[held_out] = index
+        return cls(
+            fold=fold_of_word[word],
+            label=label.astype(np.intp),
+            word=word.astype(np.intp),
+            categories=tuple(str(c) for c in categories),
+            words=tuple(str(w) for w in words),
+        )
+
+    @property
+    def n_folds(self) -> int:
+        """Number of folds."""
+        return int(self.fold.max()) + 1
+
+    @property
+    def n_categories(self) -> int:
+        """Number of categories."""
+        return len(self.categories)
+
+    @property
+    def n_words(self) -> int:
+        """Number of words."""
+        return len(self.words)
+
+    @property
+    def label_of_word(self) -> NDArray[np.intp]:
+        """Category of each word, shape (n_words,)."""
+        return self._of_word(self.label)
+
+    @property
+    def fold_of_word(self) -> NDArray[np.intp]:
+        """Fold of each word, shape (n_words,)."""
+        return self._of_word(self.fold)
+
+    def splits(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+        """Yield (training, held-out) indices of stimuli, fold by fold."""
+        for index in range(self.n_folds):
+            held_out = self.fold == index
+            yield np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+    def _of_word(self, values: NDArray[np.intp]) -> NDArray[np.intp]:
+        by_word = np.zeros(self.n_words, dtype=np.intp)
+        by_word[self.word] = values
+        return by_word

@@ -1,0 +1,161 @@
+"""Balanced accuracy and area under the ROC curve, for many label permutations at once."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cortiscope.statistics.folds import Folds
+
+
+def balanced_accuracy(
+    predicted: NDArray[np.intp], label: NDArray[np.intp], n_categories: int
+) -> NDArray[np.float64]:
+    """Mean over categories of the share of their stimuli that is predicted right.
+
+    Parameters
+    ----------
+    predicted, label : ndarray of int, shape (..., n_stimuli)
+        Predicted and true category; every category must occur in each row of `label`.
+    n_categories : int
+        Number of categories.
+
+    Returns
+    -------
+    ndarray of float64, shape (...)
+        Chance is 1 / n_categories.
+
+    References
+    ----------
+    scikit-learn's ``balanced_accuracy_score``.
+
+    Examples
+    --------
+    >>> float(balanced_accuracy(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]), 2))
+    0.75
+    """
+    right = predicted == label
+    shares = [
+        (right & (label == c)).sum(axis=-1) / (label == c).sum(axis=-1) for c in range(n_categories)
+    ]
+    return np.asarray(np.mean(shares, axis=0), dtype=np.float64)
+
+
+def auc_pairs(
+    scores: NDArray[np.float64], label: NDArray[np.intp], same_row: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Count the pairs of stimuli that scores order right, for every category against the rest.
+
+    The AUC is the share of right pairs; ties count half.
+
+    Parameters
+    ----------
+    scores : ndarray of float64, shape (n_permutations, n_categories, n_rows)
+        Score of each distinct row for each category.
+    label : ndarray of int, shape (n_permutations, n_stimuli)
+        Category of each stimulus.
+    same_row : ndarray of int, shape (n_stimuli,)
+        Which distinct row each stimulus is; stimuli that share one are tied.
+
+    Returns
+    -------
+    wins, pairs : ndarray of float64, shape (n_permutations, n_categories)
+        Pairs of one stimulus of the category and one of the rest that are ordered right, and
+        all such pairs.
+
+    References
+    ----------
+    Mann & Whitney (1947); wins / pairs equals scikit-learn's ``roc_auc_score``.
+
+    Examples
+    --------
+    >>> scores = np.array([[[0.9, 0.8, 0.1, 0.2]]])
+    >>> wins, pairs = auc_pairs(scores, np.array([[0, 0, 1, 1]]), np.arange(4))
+    >>> wins.tolist(), pairs.tolist()
+    ([[4.0]], [[4.0]])
+    """
+    n_permutations, n_categories, n_rows = scores.shape
+    order = np.argsort(scores, axis=-1)
+    occurs = np.zeros((len(same_row), n_rows), dtype=np.float32)
+    occurs[np.arange(len(same_row)), same_row] = 1.0
+    total = occurs.sum(axis=0, dtype=np.float64)
+    wins = np.empty((n_permutations, n_categories))
+    pairs = np.empty((n_permutations, n_categories))
+    for category in range(n_categories):
+        positive = (label == category).astype(np.float32)
+        if n_rows < len(same_row):
+            positive = positive @ occurs
+        else:
+            positive = positive[:, np.argsort(same_row)]
+        positive = np.take_along_axis(positive, order[:, category], axis=1)
+        negative = total[order[:, category]] - positive
+        below = np.cumsum(negative, axis=1) - 0.5 * negative
+        wins[:, category] = (positive * below).sum(axis=1)
+        pairs[:, category] = positive.sum(axis=1) * negative.sum(axis=1)
+    return wins, pairs
+
+
+def accuracy_of_words(
+    scores: NDArray[np.float64], folds: Folds, weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Balanced accuracy of held-out scores when words count with given weights.
+
+    Parameters
+    ----------
+    scores : ndarray of float64, shape (n_stimuli, n_categories)
+        Held-out scores.
+    folds : Folds
+        Labels and words of the stimuli.
+    weights : ndarray of float64, shape (n_weightings, n_words)
+        How often each word counts.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_weightings,)
+        Equal to `balanced_accuracy` when all weights are one.
+    """
+    right = scores.argmax(axis=1) == folds.label
+    hits = np.bincount(folds.word, weights=right, minlength=folds.n_words)
+    count = np.bincount(folds.word, minlength=folds.n_words)
+    member = folds.label_of_word[:, None] == np.arange(folds.n_categories)
+    shares = (weights @ (hits[:, None] * member)) / (weights @ (count[:, None] * member))
+    return np.asarray(shares.mean(axis=1), dtype=np.float64)
+
+
+def auc_of_words(
+    scores: NDArray[np.float64], folds: Folds, weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """AUC of held-out scores, over pairs held out together, when words count with weights.
+
+    Parameters
+    ----------
+    scores : ndarray of float64, shape (n_stimuli, n_categories)
+        Held-out scores; those of different folds come from different probes and are not
+        compared.
+    folds : Folds
+        Labels, words and folds of the stimuli.
+    weights : ndarray of float64, shape (n_weightings, n_words)
+        How often each word counts.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_weightings, n_categories)
+        Equal to wins / pairs of `auc_pairs`, summed over folds, when all weights are one.
+    """
+    by_word = np.argsort(folds.word, kind="stable")
+    first = np.searchsorted(folds.word[by_word], np.arange(folds.n_words))
+    count = np.bincount(folds.word, minlength=folds.n_words).astype(np.float64)
+    fold_of_word, label_of_word = folds.fold_of_word, folds.label_of_word
+    pairs_of_words = np.outer(count, count) * (fold_of_word[:, None] == fold_of_word)
+    areas = []
+    for category in range(folds.n_categories):
+        own = scores[by_word, category]
+        wins = np.heaviside(own[:, None] - own, 0.5)
+        wins = np.add.reduceat(np.add.reduceat(wins, first, axis=0), first, axis=1)
+        counted = (label_of_word == category)[:, None] & (label_of_word != category)
+        pairs = pairs_of_words * counted
+        wins = wins * (pairs > 0)
+        areas.append(
+            ((weights @ wins) * weights).sum(axis=1) / ((weights @ pairs) * weights).sum(axis=1)
+        )
+    return np.stack(areas, axis=1)

@@ -1,0 +1,1 @@
+"""What the hot paths cost against what a user would pick instead, both in one run, as ratios."""

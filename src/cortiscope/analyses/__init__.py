@@ -1,0 +1,7 @@
+"""One instrument a file: pure functions of recordings that return a Result."""
+
+from cortiscope.analyses.decode import decode
+from cortiscope.analyses.instruments import INSTRUMENTS, Instrument
+from cortiscope.analyses.result import Result
+
+__all__ = ["INSTRUMENTS", "Instrument", "Result", "decode"]

@@ -1,0 +1,260 @@
+"""Figures of decoding results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from cortiscope.analyses.figure_style import (
+    MUTED,
+    SEQUENTIAL,
+    SERIES,
+    plain,
+    template,
+    thinned,
+    translucent,
+)
+from cortiscope.analyses.result import Result
+
+_AT_EMBEDDING = -1  # where the embedding stands on an axis of layers
+_EMBEDDING = "emb."
+_MOST_BANDS = 2  # more bands of intervals than these hide each other
+_MOST_NUMBERED_LAYERS = 13  # with more, the cells are too narrow for their values
+
+
+def accuracy_by_layer(
+    results: Mapping[str, Result], embeddings: Mapping[str, Result] | None = None
+) -> go.Figure:
+    """Draw balanced accuracy against layer with its interval and the null band.
+
+    Parameters
+    ----------
+    results : mapping of str to Result
+        Decoding results by label, the subject first; the null band is the first one's.
+    embeddings : mapping of str to Result, optional
+        Results at the embedding (``resid_pre`` at layer 0), drawn as points before layer 0.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    figure = go.Figure()
+    embeddings = embeddings or {}
+    first = next(iter(results.values()))
+    _add_null(figure, first)
+    for index, (label, result) in enumerate(results.items()):
+        colour = SERIES[index % len(SERIES)]
+        if index < _MOST_BANDS:
+            _add_interval(figure, result, label, colour)
+        _add_curve(figure, result, label, colour, "solid" if index == 0 else "dash")
+        if label in embeddings:
+            _add_embedding(figure, embeddings[label], label, colour)
+    ticks = thinned(first.estimates["layer"].values.tolist())
+    before = {_AT_EMBEDDING: _EMBEDDING} if embeddings else {}
+    figure.update_layout(
+        template=template(),
+        xaxis={
+            "title": {"text": "layer"},
+            "tickvals": [*before, *ticks],
+            "ticktext": [*before.values(), *map(str, ticks)],
+        },
+        yaxis={"title": {"text": "balanced accuracy"}, "range": [0, 1.03], "tickformat": ".1f"},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        height=430,
+    )
+    return figure
+
+
+def auc_heat_map(result: Result, embedding: Result | None = None) -> go.Figure:
+    """Draw the one-vs-rest AUC of every category at every layer.
+
+    Where there is room each cell shows its value, in parentheses when the corrected p-value is
+    .05 or more; in narrow cells a dot stands for the parentheses.
+
+    Parameters
+    ----------
+    result : Result
+        A decoding result.
+    embedding : Result, optional
+        The result at the embedding, drawn as a column before layer 0.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    columns = (
+        [_auc_columns(result)]
+        if embedding is None
+        else [
+            _auc_columns(embedding)[:, :, :1],
+            _auc_columns(result),
+        ]
+    )
+    auc, low, high, p = np.concatenate(columns, axis=2)
+    layers = [str(layer) for layer in result.estimates["layer"].values]
+    figure = go.Figure(
+        go.Heatmap(
+            x=layers if embedding is None else [_EMBEDDING, *layers],
+            y=[plain(name).replace("_", " ") for name in result.estimates["category"].values],
+            z=auc,
+            customdata=np.stack([low, high, p], axis=2),
+            text=_cell_texts(auc, p),
+            texttemplate="%{text}",
+            textfont={"size": 12},
+            xgap=2,
+            ygap=2,
+            zmin=0.5,
+            zmax=1.0,
+            colorscale=list(SEQUENTIAL),
+            colorbar={
+                "title": {"text": "AUC"},
+                "thickness": 10,
+                "outlinewidth": 0,
+                "tickformat": ".1f",
+                "len": 1.0,
+            },
+            hovertemplate=(
+                "%{y}, layer %{x}: AUC %{z:.3f} [%{customdata[0]:.3f}, %{customdata[1]:.3f}]"
+                "<br>corrected p = %{customdata[2]:.4f}<extra></extra>"
+            ),
+        )
+    )
+    figure.update_layout(
+        template=template(),
+        xaxis={
+            "title": {"text": "layer"},
+            "type": "category",
+            "showline": False,
+            "ticks": "",
+            "nticks": 2 * _MOST_NUMBERED_LAYERS,
+        },
+        yaxis={"autorange": "reversed", "showgrid": False, "ticks": ""},
+        height=110 + 30 * auc.shape[0],
+    )
+    return figure
+
+
+def _auc_columns(result: Result) -> NDArray[np.float64]:
+    """AUC, both bounds and p-value, shape (4, category, layer)."""
+    bounds = result.intervals["auc"]
+    parts = [
+        result.estimates["auc"],
+        bounds.sel(bound="low"),
+        bounds.sel(bound="high"),
+        result.p_values["auc"],
+    ]
+    return np.stack([part.transpose("category", "layer").values for part in parts])
+
+
+def _cell_texts(auc: NDArray[np.float64], p: NDArray[np.float64]) -> NDArray[np.str_]:
+    if auc.shape[1] > _MOST_NUMBERED_LAYERS + 1:
+        return np.where(p < 0.05, "", "·")
+    values = np.char.mod("%.2f", auc)
+    return np.where(p < 0.05, values, np.char.add(np.char.add("(", values), ")"))
+
+
+def _add_null(figure: go.Figure, result: Result) -> None:
+    """Shade what 95% of permutations lie in, and draw what they stay below, and chance."""
+    layers = result.estimates["layer"].values
+    null = result.null["accuracy"].transpose("permutation", "layer").values
+    low, high = np.quantile(null, [0.025, 0.975], axis=0)
+    _add_band(figure, layers, low, high, translucent(MUTED, 0.25), name="permuted words (95%)")
+    threshold = float(np.quantile(null.max(axis=1), 0.95))
+    lines = {"corrected p = .05": (threshold, "dash"), "chance": (_chance(result), "dot")}
+    for name, (level, dash) in lines.items():
+        figure.add_trace(
+            go.Scatter(
+                x=[layers.min() - 0.3, layers.max() + 0.3],
+                y=[level, level],
+                mode="lines",
+                line={"color": MUTED, "width": 1.2, "dash": dash},
+                name=name,
+                hovertemplate=f"{name}: %{{y:.3f}}<extra></extra>",
+            )
+        )
+
+
+def _chance(result: Result) -> float:
+    return float(result.estimates.attrs["chance_accuracy"])
+
+
+def _add_interval(figure: go.Figure, result: Result, label: str, colour: str) -> None:
+    low, high = (result.intervals["accuracy"].sel(bound=b).values for b in ("low", "high"))
+    layers = result.estimates["layer"].values
+    _add_band(figure, layers, low, high, translucent(colour, 0.18), group=label)
+
+
+def _add_band(
+    figure: go.Figure,
+    layers: NDArray[np.int64],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    colour: str,
+    *,
+    name: str | None = None,
+    group: str | None = None,
+) -> None:
+    figure.add_trace(
+        go.Scatter(
+            x=np.concatenate([layers, layers[::-1]]),
+            y=np.concatenate([high, low[::-1]]),
+            fill="toself",
+            fillcolor=colour,
+            line={"width": 0},
+            mode="lines",
+            hoverinfo="skip",
+            name=name,
+            showlegend=name is not None,
+            legendgroup=group,
+        )
+    )
+
+
+def _add_curve(figure: go.Figure, result: Result, label: str, colour: str, dash: str) -> None:
+    low, high = (result.intervals["accuracy"].sel(bound=b).values for b in ("low", "high"))
+    figure.add_trace(
+        go.Scatter(
+            x=result.estimates["layer"].values,
+            y=result.estimates["accuracy"].values,
+            customdata=np.stack([low, high, result.p_values["accuracy"].values], axis=1),
+            mode="lines+markers",
+            line={"color": colour, "width": 2.2, "dash": dash},
+            marker={"color": colour, "size": 6},
+            name=plain(label),
+            legendgroup=label,
+            hovertemplate=(
+                "layer %{x}: %{y:.3f} [%{customdata[0]:.3f}, %{customdata[1]:.3f}]"
+                f"<br>corrected p = %{{customdata[2]:.4f}}<extra>{plain(label)}</extra>"
+            ),
+        )
+    )
+
+
+def _add_embedding(figure: go.Figure, result: Result, label: str, colour: str) -> None:
+    accuracy = float(result.estimates["accuracy"].values[0])
+    low, high = (float(v) for v in result.intervals["accuracy"].transpose("bound", "layer")[:, 0])
+    figure.add_trace(
+        go.Scatter(
+            x=[_AT_EMBEDDING],
+            y=[accuracy],
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": [high - accuracy],
+                "arrayminus": [accuracy - low],
+                "color": colour,
+                "thickness": 1.5,
+                "width": 4,
+            },
+            mode="markers",
+            marker={"color": colour, "symbol": "diamond", "size": 9},
+            showlegend=False,
+            legendgroup=label,
+            hovertemplate=(
+                f"embedding: %{{y:.3f}} [{low:.3f}, {high:.3f}]<extra>{plain(label)}</extra>"
+            ),
+        )
+    )

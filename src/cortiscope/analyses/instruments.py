@@ -1,0 +1,83 @@
+"""The list of instruments, with what each reads and the definition that it follows."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cortiscope.analyses.decode import REFERENCE as DECODE_REFERENCE
+from cortiscope.analyses.decode import decode, decode_source
+from cortiscope.analyses.decode_figures import accuracy_by_layer
+from cortiscope.analyses.result import Result, result_id
+from cortiscope.scanning import Recording
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """An analysis as the house knows it.
+
+    Attributes
+    ----------
+    name : str
+        The same in Python, in protocols and in the docs.
+    summary : str
+        One line.
+    reads : str
+        What it takes.
+    reference : str
+        The definition that it follows.
+    run : callable
+        The function, which returns a Result.
+    source : callable
+        Returns the fingerprint of the code that the result depends on.
+    figure : callable
+        Draws results, a mapping of labels to Results, into one plotly figure.
+    """
+
+    name: str
+    summary: str
+    reads: str
+    reference: str
+    run: Callable[..., Result]
+    source: Callable[[], str]
+    figure: Callable[[Mapping[str, Any]], go.Figure]
+
+    def id_for(self, recording: Recording, **given: Any) -> str:
+        """Id that the result of a recording would have, before any work is done.
+
+        Parameters
+        ----------
+        recording : Recording
+            What would be analysed.
+        **given
+            Parameters of the function; the others have their defaults.
+
+        Returns
+        -------
+        str
+            The same as the id of ``run(recording, **given)``.
+        """
+        arguments = inspect.signature(self.run).bind(recording, **given)
+        arguments.apply_defaults()
+        parameters = dict(list(arguments.arguments.items())[1:])
+        return result_id(
+            self.name, {"recording": recording.fingerprint}, parameters, self.source()
+        )
+
+
+INSTRUMENTS: dict[str, Instrument] = {
+    "decode": Instrument(
+        name="decode",
+        summary="How well a linear probe reads the category of unseen words, layer by layer",
+        reads="one Recording",
+        reference=DECODE_REFERENCE,
+        run=decode,
+        source=decode_source,
+        figure=accuracy_by_layer,
+    ),
+}

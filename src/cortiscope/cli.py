@@ -1,0 +1,397 @@
+"""The front door: a few lines a command, no logic."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cortiscope._version import __version__
+from cortiscope.errors import CortiscopeError
+
+app = typer.Typer(
+    help="An fMRI scanner for language models.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+specimen_app = typer.Typer(help="The small trained models that ship.", no_args_is_help=True)
+app.add_typer(specimen_app, name="specimen")
+
+_out = Console()
+_err = Console(stderr=True)
+
+
+class Position(StrEnum):
+    """Which token of a stimulus is read."""
+
+    TARGET_LAST = "target_last"
+    TARGET_MEAN = "target_mean"
+    LAST = "last"
+    MEAN = "mean"
+    EVERY = "every"
+
+
+class StoreDtype(StrEnum):
+    """How activations are stored."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+
+
+class Attention(StrEnum):
+    """The attention kernel."""
+
+    SDPA = "sdpa"
+    EAGER = "eager"
+
+
+SubjectArgument = Annotated[
+    str,
+    typer.Argument(help="specimen:NAME, a local folder, or a model id on the hub", metavar="SUBJECT"),
+]
+StimuliOption = Annotated[
+    str, typer.Option(help="A shipped set (see `cortiscope stimuli`) or a table of your own")
+]
+RevisionOption = Annotated[str | None, typer.Option(help="Branch, tag or commit on the hub")]
+ModelDtypeOption = Annotated[
+    str | None,
+    typer.Option(help="Dtype of the weights, such as bfloat16; by default what suits the device"),
+]
+DeviceOption = Annotated[str | None, typer.Option(help="cuda, mps or cpu; by default what is there")]
+DeviceMapOption = Annotated[
+    str | None, typer.Option(help='"auto" spreads a model over several devices')
+]
+AttentionOption = Annotated[Attention | None, typer.Option(help="The attention kernel")]
+SitesOption = Annotated[
+    list[str], typer.Option("--site", help="What is recorded; repeat it. NAME or NAME[0,4]")
+]
+PositionOption = Annotated[Position, typer.Option(help="Which token is read")]
+BatchOption = Annotated[int, typer.Option(min=1, help="Stimuli in a forward pass")]
+StoreDtypeOption = Annotated[StoreDtype, typer.Option(help="How activations are stored")]
+RunArgument = Annotated[Path, typer.Argument(help="The folder of a run", metavar="RUN")]
+
+_SITES = ["resid_pre[0]", "resid_post"]
+
+
+@app.command()
+def run(
+    subject: Annotated[
+        list[str],
+        typer.Option(help="specimen:NAME, a local folder, or a model id; repeat it for several"),
+    ] = ["specimen:qwen2"],  # noqa: B006 - typer reads it once
+    stimuli: StimuliOption = "concepts",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run; by default one under runs/")
+    ] = None,
+    twins: Annotated[int, typer.Option(min=0, help="Untrained twins a subject")] = 1,
+    permutations: Annotated[int, typer.Option(min=1, help="Permutations of the words")] = 1000,
+    target: Annotated[str, typer.Option(help="Label to decode")] = "category",
+    groups: Annotated[str, typer.Option(help="Label kept whole in a fold")] = "word",
+    folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation")] = 5,
+    site: SitesOption = _SITES,
+    position: PositionOption = Position.TARGET_LAST,
+    batch_size: BatchOption = 32,
+    store_dtype: StoreDtypeOption = StoreDtype.FLOAT32,
+    revision: RevisionOption = None,
+    model_dtype: ModelDtypeOption = None,
+    attention: AttentionOption = None,
+    device: DeviceOption = None,
+    device_map: DeviceMapOption = None,
+    seed: Annotated[int, typer.Option(help="Seed of folds, permutations and resamples")] = 0,
+) -> None:
+    """Scan subjects and their untrained twins, decode every layer, and write the report.
+
+    Without options: the embedded specimen on the set `concepts`. The same command again goes on
+    where an interrupted one stopped.
+    """
+    from cortiscope.report import summary_table, write_report
+    from cortiscope.studies import run_study
+
+    protocol = _protocol(
+        subjects=subject,
+        stimuli=stimuli,
+        n_twins=twins,
+        sites=site,
+        position=position.value,
+        batch_size=batch_size,
+        store_dtype=store_dtype.value,
+        revision=revision,
+        model_dtype=model_dtype,
+        attention=attention.value if attention else None,
+        decode={
+            "target": target,
+            "groups": groups,
+            "n_permutations": permutations,
+            "n_folds": folds,
+            "seed": seed,
+        },
+    )
+    done = run_study(
+        protocol, out, device=device, device_map=device_map, say=lambda line: _err.print(line, style="dim", highlight=False)
+    )
+    report = write_report(done)
+    _out.print(summary_table(done))
+    _out.print(f"report: {report}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def scan(
+    subject: SubjectArgument,
+    stimuli: Annotated[str, typer.Argument(help="A shipped set, or a table of your own")],
+    out: Annotated[Path, typer.Option(help="Folder of the recording, such as mine.zarr")],
+    site: SitesOption = _SITES,
+    position: PositionOption = Position.TARGET_LAST,
+    batch_size: BatchOption = 32,
+    store_dtype: StoreDtypeOption = StoreDtype.FLOAT32,
+    revision: RevisionOption = None,
+    model_dtype: ModelDtypeOption = None,
+    attention: AttentionOption = None,
+    device: DeviceOption = None,
+    device_map: DeviceMapOption = None,
+) -> None:
+    """Record activations, and nothing else."""
+    from cortiscope import StimulusSet
+    from cortiscope import scan as scan_subject
+
+    recording = scan_subject(
+        _load(subject, revision, model_dtype, attention, device, device_map),
+        StimulusSet.load(stimuli),
+        sites=site,
+        position=position.value,
+        batch_size=batch_size,
+        dtype=store_dtype.value,
+        out=out,
+    )
+    _out.print(repr(recording), highlight=False)
+
+
+@app.command()
+def plan(
+    subject: SubjectArgument = "specimen:qwen2",
+    stimuli: StimuliOption = "concepts",
+    site: SitesOption = _SITES,
+    position: PositionOption = Position.TARGET_LAST,
+    batch_size: BatchOption = 32,
+    store_dtype: StoreDtypeOption = StoreDtype.FLOAT32,
+    out: Annotated[Path, typer.Option(help="Where it would go; its disk is asked for space")] = Path(
+        "."
+    ),
+    revision: RevisionOption = None,
+    model_dtype: ModelDtypeOption = None,
+    attention: AttentionOption = None,
+    device: DeviceOption = None,
+    device_map: DeviceMapOption = None,
+) -> None:
+    """Say what a scan would take: passes, time, memory and disk. A few batches are timed."""
+    from cortiscope import StimulusSet
+    from cortiscope import plan as plan_scan
+
+    planned = plan_scan(
+        _load(subject, revision, model_dtype, attention, device, device_map),
+        StimulusSet.load(stimuli),
+        sites=site,
+        position=position.value,
+        batch_size=batch_size,
+        dtype=store_dtype.value,
+        out=out,
+    )
+    _out.print(repr(planned), highlight=False)
+
+
+@app.command()
+def check(
+    subject: SubjectArgument,
+    revision: RevisionOption = None,
+    model_dtype: ModelDtypeOption = None,
+    attention: AttentionOption = None,
+    device: DeviceOption = None,
+    device_map: DeviceMapOption = None,
+) -> None:
+    """Print the proof of a subject's anatomy, site by site."""
+    loaded = _load(subject, revision, model_dtype, attention, device, device_map)
+    _out.print(repr(loaded), highlight=False)
+    _out.print(loaded.proof.table())
+
+
+@app.command()
+def stimuli(
+    name: Annotated[
+        str | None, typer.Argument(help="A set, or a table of your own, to describe")
+    ] = None,
+    tokenizer: Annotated[
+        str | None, typer.Option(help="A subject whose tokenizer counts the targets' tokens")
+    ] = None,
+) -> None:
+    """List the sets that ship, or describe one: counts, and how categories differ in surface."""
+    from cortiscope.stimuli import StimulusSet, catalog
+
+    if name is None:
+        table = Table("name", "stimuli", "licence", "what")
+        for shipped in catalog().values():
+            table.add_row(
+                shipped.name, f"{shipped.n_stimuli:,}", shipped.licence, shipped.description
+            )
+        _out.print(table)
+        return
+    chosen = StimulusSet.load(name)
+    with_tokens = None if tokenizer is None else _load(tokenizer).tokenizer
+    _out.print(repr(chosen), highlight=False)
+    _out.print(repr(chosen.describe(with_tokens)), highlight=False)
+
+
+@app.command()
+def subjects() -> None:
+    """List the specimens that ship and the families that can be scanned."""
+    from cortiscope.report import subjects_tables
+
+    for table in subjects_tables():
+        _out.print(table)
+
+
+@app.command()
+def analyses() -> None:
+    """List the instruments."""
+    from cortiscope.analyses import INSTRUMENTS
+
+    table = Table("name", "reads", "what", "reference")
+    for instrument in INSTRUMENTS.values():
+        table.add_row(instrument.name, instrument.reads, instrument.summary, instrument.reference)
+    _out.print(table)
+
+
+@app.command()
+def audit(run: RunArgument) -> None:
+    """Hash all files of a run again and name those that differ; exit code 1 if any does."""
+    from cortiscope.ledger import Run
+    from cortiscope.studies import audit as audit_run
+
+    opened = Run.open(run)
+    findings = list(audit_run(opened))
+    for finding in findings:
+        _out.print(f"{finding.path} {finding.problem}", highlight=False, soft_wrap=True)
+    if findings:
+        raise typer.Exit(1)
+    _out.print(f"{len(opened.entries())} artifacts are as they were recorded.", highlight=False)
+
+
+@app.command()
+def report(run: RunArgument) -> None:
+    """Write the report of a run again."""
+    from cortiscope.ledger import Run
+    from cortiscope.report import write_report
+
+    _out.print(f"report: {write_report(Run.open(run))}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def view(run: RunArgument) -> None:
+    """Open the report of a run in the browser."""
+    from cortiscope.errors import InputError
+    from cortiscope.ledger import Run
+
+    path = Run.open(run).report.resolve()
+    if not path.exists():
+        msg = f"{run} has no report yet: finish the run, or write it with `cortiscope report`."
+        raise InputError(msg)
+    typer.launch(path.as_uri())
+    _out.print(str(path), soft_wrap=True, highlight=False)
+
+
+@specimen_app.command("train")
+def specimen_train(
+    texts: Annotated[list[Path], typer.Argument(help="Text files, .txt or .txt.gz", exists=True)],
+    out: Annotated[Path, typer.Option(help="Folder of the model")],
+    seed: Annotated[int, typer.Option(help="Seed of everything random")] = 0,
+    tokens: Annotated[int, typer.Option(min=1, help="Training tokens")] = 16_000_000,
+    family: Annotated[str, typer.Option(help="Architecture")] = "qwen2",
+) -> None:
+    """Train a specimen from scratch; the same command goes on where it was interrupted."""
+    from cortiscope.subjects.training import train_specimen
+
+    folder = train_specimen(texts, out, seed=seed, n_tokens=tokens, family=family)
+    _out.print(f"specimen: {folder}", soft_wrap=True, highlight=False)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        _out.print(f"cortiscope {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _front(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version")
+    ] = False,
+) -> None:
+    pass
+
+
+def _load(
+    subject: str,
+    revision: str | None = None,
+    model_dtype: str | None = None,
+    attention: Attention | None = None,
+    device: str | None = None,
+    device_map: str | None = None,
+) -> Any:
+    from cortiscope import Subject
+
+    return Subject.load(
+        subject,
+        revision=revision,
+        dtype=model_dtype,
+        attention=attention.value if attention else None,
+        device=device,
+        device_map=device_map,
+    )
+
+
+def _protocol(**values: Any) -> Any:
+    from pydantic import ValidationError
+
+    from cortiscope.errors import InputError
+    from cortiscope.studies import Protocol
+
+    try:
+        return Protocol(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        msg = f"{key}: {first['msg']} (given: {first['input']!r})."
+        raise InputError(msg) from error
+
+
+def main() -> None:
+    """Run the command line; errors become one sentence and an exit code."""
+    try:
+        app()
+    except CortiscopeError as error:
+        _fail(str(error), error.exit_code, error)
+    except KeyboardInterrupt as error:
+        _fail("interrupted: the same command continues where it stopped.", 130, error)
+    except MemoryError as error:
+        _fail("out of memory: lower --batch-size or scan fewer sites.", 3, error)
+    except OSError as error:
+        _fail(f"{error.strerror or error}: {error.filename or 'the disk'}.", 3, error)
+
+
+def _fail(sentence: str, code: int, error: BaseException) -> None:
+    if os.environ.get("CORTISCOPE_DEBUG"):
+        raise error
+    _err.print(f"[bold red]error:[/] {_escaped(sentence)}", soft_wrap=True, highlight=False)
+    sys.exit(code)
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

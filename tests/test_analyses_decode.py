@@ -53,8 +53,11 @@ def test_without_an_effect_it_rejects_at_its_rate():
     """Words, not sentences, are the sample: 200 recordings that hold words and no category."""
     n_studies = 200
     p = [
-        float(decode(_planted(s, 0.0, n_layers=2), n_permutations=99, n_bootstrap=2, seed=s)
-              .p_values["accuracy"].min())
+        float(
+            decode(_planted(s, 0.0, n_layers=2), n_permutations=99, n_bootstrap=2, seed=s)
+            .p_values["accuracy"]
+            .min()
+        )
         for s in range(n_studies)
     ]
     rejected = sum(value <= 0.05 for value in p)
@@ -185,3 +188,32 @@ def test_its_figure_shows_every_layer():
     curve = next(trace for trace in result.plot().data if trace.name == "phantom")
     assert list(curve.x) == [0, 1, 2]
     np.testing.assert_allclose(curve.y, result.estimates["accuracy"])
+
+
+def test_the_peak_is_not_flattered_by_the_choice_of_its_layer():
+    """Over many layers of noise the best accuracy is above chance; the cross-fitted peak is not."""
+    peaks, maxima = [], []
+    for seed in range(30):
+        result = decode(
+            _planted(seed, 0.0, n_layers=8), n_permutations=19, n_bootstrap=2, seed=seed
+        )
+        peaks.append(float(result.estimates["peak_accuracy"]))
+        maxima.append(float(result.estimates["accuracy"].max()))
+    standard_error = np.std(peaks) / np.sqrt(len(peaks))
+    assert abs(np.mean(peaks) - 0.25) < 3 * standard_error
+    assert np.mean(maxima) > 0.25 + 6 * standard_error
+
+
+def test_a_held_out_frame_is_never_trained_on():
+    """A direction that exists in one frame only is no use to a probe of the other frames."""
+    table = _table()
+    rng = np.random.default_rng(0)
+    category = table.groupby("category", sort=False).ngroup().to_numpy()
+    x = rng.normal(size=(len(table), 1, 40))
+    only_here = (table["frame"] == "f1").to_numpy()
+    x[only_here, 0] += 3 * rng.normal(size=(4, 40))[category[only_here]]
+    recording = _recording(x, table)
+    seen = decode(recording, n_permutations=99).estimates["accuracy"].item()
+    unseen = decode(recording, n_permutations=99, cross="frame")
+    assert seen > 0.4
+    assert float(unseen.p_values["accuracy"].item()) > 0.05

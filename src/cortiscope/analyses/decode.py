@@ -18,16 +18,14 @@ from cortiscope.ledger import source_fingerprint
 from cortiscope.ledger.progress import track
 from cortiscope.scanning import Recording
 from cortiscope.statistics import (
-    FoldOperator,
     Folds,
+    LayerReader,
     Null,
     accuracy_of_words,
     auc_of_words,
-    auc_pairs,
-    balanced_accuracy,
     bootstrap_words,
-    fold_operators,
     map_in_threads,
+    percentile_interval,
     permute_within_folds,
 )
 
@@ -38,11 +36,7 @@ REFERENCE = (
 )
 
 # The modules of the statistics room that its numbers depend on.
-_STATISTICS = ("folds", "intervals", "permutation", "ridge", "scores")
-
-# Permutations that ride in one matrix product: enough to keep the cores busy, few enough for
-# the scores of one fold to stay in the cache.
-_BLOCK = 125
+_STATISTICS = ("folds", "intervals", "permutation", "reading", "ridge", "scores")
 
 
 def decode(
@@ -54,9 +48,11 @@ def decode(
     layers: Sequence[int] | None = None,
     n_permutations: int = 1000,
     n_folds: int = 5,
+    cross: str | None = None,
     ridge: float = 0.01,
     scale: bool = False,
     n_bootstrap: int = 1000,
+    auc: bool = True,
     seed: int = 0,
 ) -> Result:
     """Decode a label of the stimuli from the activations of every layer.
@@ -82,12 +78,17 @@ def decode(
         Random permutations of the words' labels within folds.
     n_folds : int
         Folds, stratified by target.
+    cross : str, optional
+        A label, such as ``frame``, whose values are held out as well: each stimulus is read by a
+        probe that saw neither its word nor its frame.
     ridge : float
         λ as a multiple of the mean eigenvalue of the training Gram matrix.
     scale : bool
         Whether each unit is divided by its standard deviation over the training words.
     n_bootstrap : int
         Resamples of words for the 95% intervals.
+    auc : bool
+        Whether the AUC is computed too; it takes about as long as all the rest.
     seed : int
         Seed of folds, permutations and resamples.
 
@@ -97,8 +98,10 @@ def decode(
         ``accuracy`` (layer), balanced, chance 1/C; ``auc`` (layer, category), one against the
         rest, over pairs of stimuli that are held out together; ``auc_macro`` (layer), its mean.
         P-values are corrected by the maximum statistic over layers (``auc``: layers and
-        categories). Intervals: 95%, bootstrap over words of held-out predictions. The null
-        holds each statistic under every permutation.
+        categories); ``peak_accuracy`` (), accuracy at the layer that is best on one half of the
+        words, measured on the other half, both ways averaged, so that the choice of the layer
+        does not flatter it. Intervals: 95%, bootstrap over words of held-out predictions. The
+        null holds each statistic under every permutation, `bootstrap` its resamples.
 
     Raises
     ------
@@ -132,21 +135,27 @@ def decode(
         "layers": None if layers is None else [int(layer) for layer in layers],
         "n_permutations": n_permutations,
         "n_folds": n_folds,
+        "cross": cross,
         "ridge": ridge,
         "scale": scale,
         "n_bootstrap": n_bootstrap,
+        "auc": auc,
         "seed": seed,
     }
     labels = recording.labels
-    for name in (target, groups):
-        if name not in labels.columns:
+    for name in (target, groups, cross):
+        if name is not None and name not in labels.columns:
             msg = (
                 f"the recording has no label {name!r}: choose one of "
                 f"{', '.join(map(str, labels.columns))}."
             )
             raise InputError(msg)
     folds = Folds.grouped(
-        labels[target].tolist(), labels[groups].tolist(), n_folds=n_folds, seed=seed
+        labels[target].tolist(),
+        labels[groups].tolist(),
+        n_folds=n_folds,
+        seed=seed,
+        cross=None if cross is None else labels[cross].tolist(),
     )
     permuted, exhaustive = permute_within_folds(
         folds.label_of_word, folds.fold_of_word, n_permutations, seed
@@ -159,7 +168,7 @@ def decode(
 
     def score(layer: int) -> dict[str, _Scored]:
         x = recording.layer(site, layer)
-        return _score_layer(x, folds, permuted, ridge, scale, n_bootstrap, seed)
+        return _score_layer(x, folds, permuted, ridge, scale, n_bootstrap, auc, seed)
 
     scored = list(
         track(
@@ -174,7 +183,7 @@ def decode(
         "n_categories": folds.n_categories,
         "n_permutations": len(permuted),
     }
-    coords = {"layer": chosen, "category": list(folds.categories)}
+    coords: dict[str, list[Any]] = {"layer": chosen, "category": list(folds.categories)}
     return Result(
         analysis="decode",
         subject=recording.name,
@@ -195,11 +204,11 @@ def decode_source() -> str:
 
 @dataclass(frozen=True, eq=False)
 class _Scored:
-    """One statistic of one layer."""
+    """One statistic, of one layer or of all."""
 
-    estimate: NDArray[np.float64]  # () or (category,)
+    estimate: NDArray[np.float64]  # (...)
     null: NDArray[np.float64]  # (permutation, ...)
-    interval: NDArray[np.float64]  # (bound, ...)
+    draws: NDArray[np.float64]  # (resample, ...)
 
 
 def _score_layer(
@@ -209,21 +218,15 @@ def _score_layer(
     ridge: float,
     scale: bool,
     n_bootstrap: int,
+    auc: bool,
     seed: int,
 ) -> dict[str, _Scored]:
-    x = x.reshape(len(x), -1)
-    readers = [
-        _FoldReader.of(operator, x)
-        for operator in fold_operators(x, folds, ridge=ridge, scale=scale)
-    ]
-    accuracy, auc = _read(readers, folds, folds.label_of_word[None])
-    accuracy_null, auc_null = _read(readers, folds, permuted)
-    scores = np.zeros((len(x), folds.n_categories))
-    for reader in readers:
-        codes = _codes(folds.label_of_word[None], folds.n_categories)
-        scores[reader.operator.held_out] = reader.scores(codes)[0].T[reader.same_row]
+    reader = LayerReader(x.reshape(len(x), -1), folds, ridge=ridge, scale=scale)
+    observed = reader.read(folds.label_of_word[None], auc=auc)
+    null = reader.read(permuted, auc=auc)
+    scores = reader.scores()
 
-    def interval(statistic: Callable[..., NDArray[np.float64]]) -> NDArray[np.float64]:
+    def draw(statistic: Callable[..., NDArray[np.float64]]) -> NDArray[np.float64]:
         return bootstrap_words(
             partial(statistic, scores, folds),
             folds.label_of_word,
@@ -231,92 +234,67 @@ def _score_layer(
             seed=seed,
         )
 
-    auc_interval = interval(_auc_and_macro)
-    return {
-        "accuracy": _Scored(accuracy[0], accuracy_null, interval(accuracy_of_words)),
-        "auc_macro": _Scored(auc[0].mean(), auc_null.mean(axis=1), auc_interval[:, -1]),
-        "auc": _Scored(auc[0], auc_null, auc_interval[:, :-1]),
+    scored = {
+        "accuracy": _Scored(observed.accuracy[0], null.accuracy, draw(accuracy_of_words)),
+        "accuracy_by_half": _Scored(
+            observed.accuracy_by_half[0], null.accuracy_by_half, draw(_accuracy_by_half)
+        ),
     }
+    if observed.auc is not None and null.auc is not None:
+        areas = _Scored(observed.auc[0], null.auc, draw(auc_of_words))
+        scored["auc"] = areas
+        scored["auc_macro"] = _Scored(
+            areas.estimate.mean(), areas.null.mean(axis=1), areas.draws.mean(axis=1)
+        )
+    return scored
 
 
-def _auc_and_macro(
+def _accuracy_by_half(
     scores: NDArray[np.float64], folds: Folds, weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    auc = auc_of_words(scores, folds, weights)
-    return np.concatenate([auc, auc.mean(axis=1, keepdims=True)], axis=1)
+    return np.stack(
+        [accuracy_of_words(scores, folds, weights * (folds.half_of_word == h)) for h in (0, 1)],
+        axis=1,
+    )
 
 
-@dataclass(frozen=True, eq=False)
-class _FoldReader:
-    """Reads one fold: its operator, with stimuli of equal activations taken together.
+def _over_layers(scored: Sequence[dict[str, _Scored]], name: str) -> _Scored:
+    return _Scored(
+        np.stack([layer[name].estimate for layer in scored]),
+        np.stack([layer[name].null for layer in scored], axis=1),
+        np.stack([layer[name].draws for layer in scored], axis=1),
+    )
 
-    Equal activations have equal scores. Rounding would break such ties at random (at the
-    embedding every frame of a word is one and the same vector), so each distinct row is scored
-    once and counted as often as it occurs.
+
+def _at_peak(by_half: _Scored) -> _Scored:
+    """Choose the layer on one half of the words and measure on the other, both ways.
+
+    The choice is made again under every permutation, and kept in the resamples.
     """
-
-    operator: FoldOperator
-    same_row: NDArray[np.intp]  # (n_held_out,) which distinct row each stimulus is
-    rows: NDArray[np.float64]  # (n_rows, n_words) the operator's distinct rows
-
-    @classmethod
-    def of(cls, operator: FoldOperator, x: NDArray[np.floating]) -> _FoldReader:
-        held_out = [x[i].tobytes() for i in operator.held_out]
-        _, first, same_row = np.unique(held_out, return_index=True, return_inverse=True)
-        return cls(operator, same_row.astype(np.intp), operator.matrix[first])
-
-    def scores(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Scores (permutation, category, row) for codes (permutation, category, word)."""
-        flat = codes.reshape(-1, codes.shape[-1]) @ self.rows.T
-        return flat.reshape(*codes.shape[:-1], -1)
-
-
-def _codes(labels: NDArray[np.intp], n_categories: int) -> NDArray[np.float64]:
-    """One-hot codes of words, shape (n_permutations, n_categories, n_words)."""
-    return (labels[:, None, :] == np.arange(n_categories)[None, :, None]).astype(np.float64)
-
-
-def _read(
-    readers: Sequence[_FoldReader], folds: Folds, labels: NDArray[np.intp]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Balanced accuracy (permutation,) and AUC (permutation, category) for labels of words."""
-    accuracy = np.empty(len(labels))
-    auc = np.empty((len(labels), folds.n_categories))
-    for start in range(0, len(labels), _BLOCK):
-        block = slice(start, min(start + _BLOCK, len(labels)))
-        codes = _codes(labels[block], folds.n_categories)
-        of_stimulus = labels[block][:, folds.word]
-        predicted = np.empty(of_stimulus.shape, dtype=np.intp)
-        wins = np.zeros_like(auc[block])
-        pairs = np.zeros_like(auc[block])
-        for reader in readers:
-            held_out = reader.operator.held_out
-            scores = reader.scores(codes)
-            predicted[:, held_out] = scores.argmax(axis=1)[:, reader.same_row]
-            for total, part in zip(
-                (wins, pairs),
-                auc_pairs(scores, of_stimulus[:, held_out], reader.same_row),
-                strict=True,
-            ):
-                total += part
-        auc[block] = wins / pairs
-        accuracy[block] = balanced_accuracy(predicted, of_stimulus, folds.n_categories)
-    return accuracy, auc
+    chosen = by_half.estimate.argmax(axis=0)
+    chosen_null = by_half.null.argmax(axis=1)
+    rows = np.arange(len(chosen_null))
+    return _Scored(
+        np.mean([by_half.estimate[chosen[1 - h], h] for h in (0, 1)]),
+        np.mean([by_half.null[rows, chosen_null[:, 1 - h], h] for h in (0, 1)], axis=0),
+        np.mean([by_half.draws[:, chosen[1 - h], h] for h in (0, 1)], axis=0),
+    )
 
 
 def _datasets(
     scored: Sequence[dict[str, _Scored]], coords: dict[str, list[Any]], exhaustive: bool
 ) -> dict[str, xr.Dataset]:
-    estimates, intervals, p_values, nulls = {}, {}, {}, {}
-    for name in scored[0]:
-        estimate = np.stack([layer[name].estimate for layer in scored])
-        null = np.stack([layer[name].null for layer in scored], axis=1)
-        interval = np.stack([layer[name].interval for layer in scored], axis=1)
-        dims = ("layer", "category")[: estimate.ndim]
-        estimates[name] = (dims, estimate)
-        intervals[name] = (("bound", *dims), interval)
-        p_values[name] = (dims, Null(null, exhaustive).corrected_p_value(estimate))
-        nulls[name] = (("permutation", *dims), null)
+    statistics = {name: _over_layers(scored, name) for name in scored[0]}
+    statistics["peak_accuracy"] = _at_peak(statistics.pop("accuracy_by_half"))
+    estimates, intervals, p_values, nulls, draws = {}, {}, {}, {}, {}
+    for name, values in statistics.items():
+        dims = ("layer", "category")[: np.ndim(values.estimate)]
+        estimates[name] = (dims, values.estimate)
+        intervals[name] = (("bound", *dims), percentile_interval(values.draws))
+        nulls[name] = (("permutation", *dims), values.null)
+        p_values[name] = (dims, Null(values.null, exhaustive).corrected_p_value(values.estimate))
+        if len(dims) < 2:  # those of every category are many, and nobody asks for them
+            draws[name] = (("resample", *dims), values.draws)
     chance = {"chance_accuracy": 1.0 / len(coords["category"]), "chance_auc": 0.5}
     return {
         "estimates": xr.Dataset(estimates, coords=coords, attrs=chance),
@@ -325,4 +303,5 @@ def _datasets(
             p_values, coords=coords, attrs={"correction": "maximum statistic over layers"}
         ),
         "null": xr.Dataset(nulls, coords=coords, attrs={"exhaustive": int(exhaustive)}),
+        "bootstrap": xr.Dataset(draws, coords={"layer": coords["layer"]}),
     }

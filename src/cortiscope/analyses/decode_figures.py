@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
@@ -21,12 +22,14 @@ from cortiscope.analyses.result import Result
 
 _AT_EMBEDDING = -1  # where the embedding stands on an axis of layers
 _EMBEDDING = "emb."
-_MOST_BANDS = 2  # more bands of intervals than these hide each other
 _MOST_NUMBERED_LAYERS = 13  # with more, the cells are too narrow for their values
 
 
 def accuracy_by_layer(
-    results: Mapping[str, Result], embeddings: Mapping[str, Result] | None = None
+    results: Mapping[str, Result],
+    embeddings: Mapping[str, Result] | None = None,
+    *,
+    twins: Sequence[str] = (),
 ) -> go.Figure:
     """Draw balanced accuracy against layer with its interval and the null band.
 
@@ -36,6 +39,9 @@ def accuracy_by_layer(
         Decoding results by label, the subject first; the null band is the first one's.
     embeddings : mapping of str to Result, optional
         Results at the embedding (``resid_pre`` at layer 0), drawn as points before layer 0.
+    twins : sequence of str
+        Labels of results that are untrained twins; several share one colour and one entry in
+        the legend.
 
     Returns
     -------
@@ -45,13 +51,14 @@ def accuracy_by_layer(
     embeddings = embeddings or {}
     first = next(iter(results.values()))
     _add_null(figure, first)
-    for index, (label, result) in enumerate(results.items()):
-        colour = SERIES[index % len(SERIES)]
-        if index < _MOST_BANDS:
-            _add_interval(figure, result, label, colour)
-        _add_curve(figure, result, label, colour, "solid" if index == 0 else "dash")
+    lines = _lines(list(results), twins)
+    for label, result in results.items():
+        line = lines[label]
+        if not line.is_one_of_many:
+            _add_interval(figure, result, line)
+        _add_curve(figure, result, label, line)
         if label in embeddings:
-            _add_embedding(figure, embeddings[label], label, colour)
+            _add_embedding(figure, embeddings[label], label, line)
     ticks = thinned(first.estimates["layer"].values.tolist())
     before = {_AT_EMBEDDING: _EMBEDDING} if embeddings else {}
     figure.update_layout(
@@ -110,7 +117,7 @@ def auc_heat_map(result: Result, embedding: Result | None = None) -> go.Figure:
             zmax=1.0,
             colorscale=list(SEQUENTIAL),
             colorbar={
-                "title": {"text": "AUC"},
+                "title": {"text": "AUC", "font": {"size": 13}},
                 "thickness": 10,
                 "outlinewidth": 0,
                 "tickformat": ".1f",
@@ -131,10 +138,37 @@ def auc_heat_map(result: Result, embedding: Result | None = None) -> go.Figure:
             "ticks": "",
             "nticks": 2 * _MOST_NUMBERED_LAYERS,
         },
-        yaxis={"autorange": "reversed", "showgrid": False, "ticks": ""},
+        yaxis={"autorange": "reversed", "showgrid": False, "ticks": "", "ticksuffix": "  "},
         height=110 + 30 * auc.shape[0],
     )
     return figure
+
+
+@dataclass(frozen=True)
+class _Line:
+    """How one result is drawn."""
+
+    name: str
+    group: str
+    colour: str
+    dash: str
+    is_one_of_many: bool = False
+    in_legend: bool = True
+
+
+def _lines(labels: Sequence[str], twins: Sequence[str]) -> dict[str, _Line]:
+    """Give every result its line; several twins are one cloud, whose bands would hide it."""
+    others = [label for label in labels if label not in twins]
+    lines = {
+        label: _Line(plain(label), label, SERIES[index % len(SERIES)], "solid")
+        for index, label in enumerate(others)
+    }
+    colour = SERIES[len(others) % len(SERIES)]
+    many = len(twins) > 1
+    for label in twins:
+        name = "untrained twins" if many else plain(label)
+        lines[label] = _Line(name, name, colour, "dash", many, label == twins[0])
+    return lines
 
 
 def _auc_columns(result: Result) -> NDArray[np.float64]:
@@ -181,10 +215,10 @@ def _chance(result: Result) -> float:
     return float(result.estimates.attrs["chance_accuracy"])
 
 
-def _add_interval(figure: go.Figure, result: Result, label: str, colour: str) -> None:
+def _add_interval(figure: go.Figure, result: Result, line: _Line) -> None:
     low, high = (result.intervals["accuracy"].sel(bound=b).values for b in ("low", "high"))
     layers = result.estimates["layer"].values
-    _add_band(figure, layers, low, high, translucent(colour, 0.18), group=label)
+    _add_band(figure, layers, low, high, translucent(line.colour, 0.18), group=line.group)
 
 
 def _add_band(
@@ -213,18 +247,21 @@ def _add_band(
     )
 
 
-def _add_curve(figure: go.Figure, result: Result, label: str, colour: str, dash: str) -> None:
+def _add_curve(figure: go.Figure, result: Result, label: str, line: _Line) -> None:
     low, high = (result.intervals["accuracy"].sel(bound=b).values for b in ("low", "high"))
+    many = line.is_one_of_many
     figure.add_trace(
         go.Scatter(
             x=result.estimates["layer"].values,
             y=result.estimates["accuracy"].values,
             customdata=np.stack([low, high, result.p_values["accuracy"].values], axis=1),
-            mode="lines+markers",
-            line={"color": colour, "width": 2.2, "dash": dash},
-            marker={"color": colour, "size": 6},
-            name=plain(label),
-            legendgroup=label,
+            mode="lines" if many else "lines+markers",
+            line={"color": line.colour, "width": 1.1 if many else 2.2, "dash": line.dash},
+            marker={"color": line.colour, "size": 6},
+            name=line.name,
+            legendgroup=line.group,
+            legendrank=1,
+            showlegend=line.in_legend,
             hovertemplate=(
                 "layer %{x}: %{y:.3f} [%{customdata[0]:.3f}, %{customdata[1]:.3f}]"
                 f"<br>corrected p = %{{customdata[2]:.4f}}<extra>{plain(label)}</extra>"
@@ -233,9 +270,10 @@ def _add_curve(figure: go.Figure, result: Result, label: str, colour: str, dash:
     )
 
 
-def _add_embedding(figure: go.Figure, result: Result, label: str, colour: str) -> None:
+def _add_embedding(figure: go.Figure, result: Result, label: str, line: _Line) -> None:
     accuracy = float(result.estimates["accuracy"].values[0])
     low, high = (float(v) for v in result.intervals["accuracy"].transpose("bound", "layer")[:, 0])
+    many = line.is_one_of_many
     figure.add_trace(
         go.Scatter(
             x=[_AT_EMBEDDING],
@@ -245,14 +283,15 @@ def _add_embedding(figure: go.Figure, result: Result, label: str, colour: str) -
                 "symmetric": False,
                 "array": [high - accuracy],
                 "arrayminus": [accuracy - low],
-                "color": colour,
+                "color": line.colour,
                 "thickness": 1.5,
                 "width": 4,
+                "visible": not many,
             },
             mode="markers",
-            marker={"color": colour, "symbol": "diamond", "size": 9},
+            marker={"color": line.colour, "symbol": "diamond", "size": 6 if many else 9},
             showlegend=False,
-            legendgroup=label,
+            legendgroup=line.group,
             hovertemplate=(
                 f"embedding: %{{y:.3f}} [{low:.3f}, {high:.3f}]<extra>{plain(label)}</extra>"
             ),

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 SERIES = ("#0b6e75", "#c4572b", "#5b4b9a", "#7a8b2f", "#a23b72", "#44546a")
 """Colours of lines, the subject's first."""
 
-SEQUENTIAL = ("#f1f5f5", "#c8dfe0", "#8bbdc0", "#44939a", "#0b6e75", "#06454a")
+SEQUENTIAL = ("#f1f5f5", "#c8dfe0", "#8bbdc0", "#44939a", "#0c6f76", "#06454a")
 """A scale of one hue, from nothing to much."""
 
 INK, MUTED, GRID, PAGE = "#1f2933", "#66717d", "#e4e7ea", "#ffffff"
@@ -29,7 +29,7 @@ def template() -> go.layout.Template:
         "ticklen": 4,
         "zeroline": False,
         "automargin": True,
-        "title": {"standoff": 10},
+        "title": {"standoff": 10, "font": {"size": 13}},
     }
     return go.layout.Template(
         layout={

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cortiscope.analyses.decode import REFERENCE as DECODE_REFERENCE
@@ -35,6 +35,11 @@ class Instrument:
         The function, which returns a Result.
     source : callable
         Returns the fingerprint of the code that the result depends on.
+    detects, silent_on : tuple of str
+        Phantoms that it must detect, the one that calibrates it first, and those on which it must
+        stay silent.
+    for_phantoms : mapping
+        Parameters that spare work which calibration does not need.
     figure : callable
         Draws results, a mapping of labels to Results, into one plotly figure.
     """
@@ -46,6 +51,9 @@ class Instrument:
     run: Callable[..., Result]
     source: Callable[[], str]
     figure: Callable[[Mapping[str, Any]], go.Figure]
+    detects: tuple[str, ...] = ()
+    silent_on: tuple[str, ...] = ()
+    for_phantoms: Mapping[str, Any] = field(default_factory=dict)
 
     def id_for(self, recording: Recording, **given: Any) -> str:
         """Id that the result of a recording would have, before any work is done.
@@ -65,9 +73,7 @@ class Instrument:
         arguments = inspect.signature(self.run).bind(recording, **given)
         arguments.apply_defaults()
         parameters = dict(list(arguments.arguments.items())[1:])
-        return result_id(
-            self.name, {"recording": recording.fingerprint}, parameters, self.source()
-        )
+        return result_id(self.name, {"recording": recording.fingerprint}, parameters, self.source())
 
 
 INSTRUMENTS: dict[str, Instrument] = {
@@ -79,5 +85,8 @@ INSTRUMENTS: dict[str, Instrument] = {
         run=decode,
         source=decode_source,
         figure=accuracy_by_layer,
+        detects=("direction", "selective_units", "patch", "subspace"),
+        silent_on=("noise", "xor", "training_words"),
+        for_phantoms={"auc": False},
     ),
 }

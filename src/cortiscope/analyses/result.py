@@ -37,6 +37,8 @@ class Result:
         For statistics that were tested, corrected as `parameters` say.
     null : xarray.Dataset
         Values under permuted labels, with a first dim ``permutation``.
+    bootstrap : xarray.Dataset
+        Values under resampled words, with a first dim ``resample``.
     n : dict of str to int
         What was counted: stimuli, words, categories, permutations.
     parameters : dict
@@ -64,6 +66,7 @@ class Result:
     intervals: xr.Dataset = field(default_factory=xr.Dataset)
     p_values: xr.Dataset = field(default_factory=xr.Dataset)
     null: xr.Dataset = field(default_factory=xr.Dataset)
+    bootstrap: xr.Dataset = field(default_factory=xr.Dataset)
     n: dict[str, int] = field(default_factory=dict)
     parameters: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
@@ -82,8 +85,17 @@ class Result:
         return fingerprint(self._metadata())
 
     @property
-    def _null_fingerprint(self) -> str:
-        return fingerprint({str(name): null.values for name, null in self.null.items()})
+    def _draws(self) -> dict[str, xr.Dataset]:
+        return {"null": self.null, "bootstrap": self.bootstrap}
+
+    @property
+    def _draws_fingerprint(self) -> str:
+        return fingerprint(
+            {
+                kind: {str(name): values.values for name, values in draws.items()}
+                for kind, draws in self._draws.items()
+            }
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """Lay out estimates, intervals and p-values as one table.
@@ -111,7 +123,7 @@ class Result:
         return INSTRUMENTS[self.analysis].figure({self.subject: self})
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``ID.json``, with every number but the null's, and ``ID.zarr`` with the null.
+        """Write ``ID.json``, with estimates, intervals and p-values, and ``ID.zarr``, with draws.
 
         Parameters
         ----------
@@ -128,9 +140,12 @@ class Result:
         store = folder / f"{self.id}.zarr"
         if store.exists():
             shutil.rmtree(store)
-        # Names of categories stand in the JSON file; Zarr has no stable type for text.
-        texts = [name for name, coord in self.null.coords.items() if coord.dtype.kind in "OUT"]
-        self.null.drop_vars(texts).to_zarr(store, mode="w", zarr_format=3, consolidated=False)
+        for name, draws in self._draws.items():
+            # Names of categories stand in the JSON file; Zarr has no stable type for text.
+            texts = [key for key, coord in draws.coords.items() if coord.dtype.kind in "OUT"]
+            draws.drop_vars(texts).to_zarr(
+                store, group=name, mode="a", zarr_format=3, consolidated=False
+            )
         text = json.dumps(self._metadata(), indent=1)
         return write_atomically(folder / f"{self.id}.json", text + "\n")
 
@@ -141,7 +156,7 @@ class Result:
         Parameters
         ----------
         path : str or Path
-            Its JSON file; the null lies beside it.
+            Its JSON file; the draws lie beside it.
 
         Raises
         ------
@@ -154,14 +169,19 @@ class Result:
             if values.pop("format") != _FORMAT:
                 msg = f"{path} has another format than this version reads: make it again."
                 raise InputError(msg)
-            recorded, recorded_null = values.pop("id"), values.pop("null_fingerprint")
+            recorded, recorded_draws = values.pop("id"), values.pop("draws_fingerprint")
             for name in ("estimates", "intervals", "p_values"):
                 values[name] = xr.Dataset.from_dict(values[name])
-            with xr.open_zarr(path.with_suffix(".zarr"), consolidated=False, chunks=None) as null:
-                coords = {k: v for k, v in values["estimates"].coords.items() if k in null.dims}
-                result = cls(null=null.load().assign_coords(coords), **values)
+            for name in ("null", "bootstrap"):
+                store = path.with_suffix(".zarr")
+                with xr.open_zarr(store, group=name, consolidated=False, chunks=None) as draws:
+                    coords = values["estimates"].coords.items()
+                    values[name] = draws.load().assign_coords(
+                        {key: coord for key, coord in coords if key in draws.dims}
+                    )
+            result = cls(**values)
         except FileNotFoundError as error:
-            msg = f"{path} is not a saved result: {error.filename or 'its null'} is missing."
+            msg = f"{path} is not a saved result: {error.filename or 'its draws'} is missing."
             raise InputError(msg) from error
         except (ValueError, KeyError, TypeError, zarr.errors.BaseZarrError) as error:
             msg = f"{path} is not a saved result, or is damaged ({error}): make it again."
@@ -169,8 +189,9 @@ class Result:
         if result.id != recorded:
             msg = f"{path} is damaged: its id {recorded} does not follow from its content."
             raise InputError(msg)
-        if result._null_fingerprint != recorded_null:
-            msg = f"{path.with_suffix('.zarr')} is damaged: it is not the null that was saved."
+        if result._draws_fingerprint != recorded_draws:
+            store = path.with_suffix(".zarr")
+            msg = f"{store} is damaged: it does not hold the draws of {path.name}."
             raise InputError(msg)
         return result
 
@@ -183,7 +204,7 @@ class Result:
             "estimates": self.estimates.to_dict(),
             "intervals": self.intervals.to_dict(),
             "p_values": self.p_values.to_dict(),
-            "null_fingerprint": self._null_fingerprint,
+            "draws_fingerprint": self._draws_fingerprint,
             "n": self.n,
             "parameters": self.parameters,
             "inputs": self.inputs,

@@ -1,9 +1,10 @@
 """Folds, permutations, intervals and corrections: exact, and grouped by word."""
 
 from cortiscope.statistics.folds import Folds
-from cortiscope.statistics.intervals import bootstrap_words
+from cortiscope.statistics.intervals import bootstrap_words, percentile_interval
 from cortiscope.statistics.parallel import map_in_threads
 from cortiscope.statistics.permutation import Null, permute_within_folds
+from cortiscope.statistics.reading import LayerReader, Reading
 from cortiscope.statistics.ridge import FoldOperator, fold_operators
 from cortiscope.statistics.scores import (
     accuracy_of_words,
@@ -15,7 +16,9 @@ from cortiscope.statistics.scores import (
 __all__ = [
     "FoldOperator",
     "Folds",
+    "LayerReader",
     "Null",
+    "Reading",
     "accuracy_of_words",
     "auc_of_words",
     "auc_pairs",
@@ -23,5 +26,6 @@ __all__ = [
     "bootstrap_words",
     "fold_operators",
     "map_in_threads",
+    "percentile_interval",
     "permute_within_folds",
 ]

@@ -27,6 +27,11 @@ class Folds:
         Category of each stimulus, an index into `categories`.
     word : ndarray of int, shape (n_stimuli,)
         Word of each stimulus, an index into `words`.
+    half : ndarray of int, shape (n_stimuli,)
+        0 or 1: in which half of the words of its category and fold each stimulus lies, so that
+        something can be chosen on one half of the held-out words and measured on the other.
+    level : ndarray of int, shape (n_stimuli,)
+        What is held out besides the words, such as the frame; all 0 when nothing is.
     categories, words : tuple of str
         Their names, sorted.
     """
@@ -34,6 +39,8 @@ class Folds:
     fold: NDArray[np.intp]
     label: NDArray[np.intp]
     word: NDArray[np.intp]
+    half: NDArray[np.intp]
+    level: NDArray[np.intp]
     categories: tuple[str, ...]
     words: tuple[str, ...]
 
@@ -45,6 +52,7 @@ class Folds:
         *,
         n_folds: int = 5,
         seed: int = 0,
+        cross: Sequence[object] | None = None,
     ) -> Folds:
         """Deal the words of each category evenly over the folds.
 
@@ -58,6 +66,9 @@ class Folds:
             Number of folds.
         seed : int
             Seed of the deal.
+        cross : sequence, length n_stimuli, optional
+            A second thing to hold out, such as the frame: stimuli are then read by a probe that
+            saw neither their word nor their frame.
 
         Returns
         -------
@@ -107,19 +118,25 @@ class Folds:
             raise InputError(msg)
         counts = np.bincount(label_of_word)
         if counts.min() < n_folds:
+            poorest = str(categories[counts.argmin()])
             msg = (
-                f"category {str(categories[counts.argmin()])!r} has {counts.min()} groups, fewer than "
-                f"the {n_folds} folds: add words to it or lower n_folds."
+                f"category {poorest!r} has {counts.min()} groups, fewer than the {n_folds} folds: "
+                "add words to it or lower n_folds."
             )
             raise InputError(msg)
         fold_of_word = np.zeros(len(words), dtype=np.intp)
         splitter = StratifiedKFold(n_splits=n_folds, shuffle=True, random_state=seed)
         for index, (_, held_out) in enumerate(splitter.split(np.zeros(len(words)), label_of_word)):
             fold_of_word[held_out] = index
+        level = np.zeros(len(target), dtype=np.intp)
+        if cross is not None:
+            level = np.unique(np.asarray(cross, dtype=str), return_inverse=True)[1].astype(np.intp)
         return cls(
             fold=fold_of_word[word],
             label=label.astype(np.intp),
             word=word.astype(np.intp),
+            half=_halve(label_of_word, fold_of_word, seed)[word],
+            level=level,
             categories=tuple(str(c) for c in categories),
             words=tuple(str(w) for w in words),
         )
@@ -149,13 +166,41 @@ class Folds:
         """Fold of each word, shape (n_words,)."""
         return self._of_word(self.fold)
 
+    @property
+    def half_of_word(self) -> NDArray[np.intp]:
+        """Half of each word, shape (n_words,)."""
+        return self._of_word(self.half)
+
+    @property
+    def cell(self) -> NDArray[np.intp]:
+        """Which probe reads each stimulus, shape (n_stimuli,): its fold, or fold and level."""
+        return self.fold * (int(self.level.max()) + 1) + self.level
+
     def splits(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-        """Yield (training, held-out) indices of stimuli, fold by fold."""
+        """Yield (training, held-out) indices of stimuli; each stimulus is held out once."""
+        crossed = self.level.max() > 0
         for index in range(self.n_folds):
-            held_out = self.fold == index
-            yield np.flatnonzero(~held_out), np.flatnonzero(held_out)
+            for level in np.unique(self.level):
+                held_out = (self.fold == index) & (self.level == level)
+                train = self.fold != index
+                if crossed:
+                    train &= self.level != level
+                yield np.flatnonzero(train), np.flatnonzero(held_out)
 
     def _of_word(self, values: NDArray[np.intp]) -> NDArray[np.intp]:
         by_word = np.zeros(self.n_words, dtype=np.intp)
         by_word[self.word] = values
         return by_word
+
+
+def _halve(
+    label_of_word: NDArray[np.intp], fold_of_word: NDArray[np.intp], seed: int
+) -> NDArray[np.intp]:
+    """Deal the words of each category to two halves, fold by fold, evenly over both."""
+    rng = np.random.default_rng([seed, 1])
+    half = np.zeros(len(label_of_word), dtype=np.intp)
+    for category in np.unique(label_of_word):
+        members = rng.permutation(np.flatnonzero(label_of_word == category))
+        by_fold = members[np.argsort(fold_of_word[members], kind="stable")]
+        half[by_fold] = (np.arange(len(by_fold)) + rng.integers(2)) % 2
+    return half

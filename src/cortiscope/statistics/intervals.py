@@ -13,10 +13,9 @@ def bootstrap_words(
     label_of_word: NDArray[np.intp],
     *,
     n_bootstrap: int = 1000,
-    confidence: float = 0.95,
     seed: int = 0,
 ) -> NDArray[np.float64]:
-    """Percentile interval from resampling words within their categories.
+    """Draw a statistic again and again from words resampled within their categories.
 
     Parameters
     ----------
@@ -28,15 +27,13 @@ def bootstrap_words(
         Category of each word; every resample keeps each category's number of words.
     n_bootstrap : int
         Number of resamples.
-    confidence : float
-        Coverage of the interval.
     seed : int
-        Seed of the resampling.
+        Seed of the resampling; equal seeds give equal resamples of the words.
 
     Returns
     -------
-    ndarray of float64, shape (2, ...)
-        Lower and upper bound.
+    ndarray of float64, shape (n_bootstrap, ...)
+        The draws.
 
     References
     ----------
@@ -46,8 +43,8 @@ def bootstrap_words(
     Examples
     --------
     >>> right = np.array([1.0, 0.0, 1.0, 1.0])
-    >>> interval = bootstrap_words(lambda w: w @ right / w.sum(axis=1), np.zeros(4, dtype=int))
-    >>> [float(x) for x in interval]
+    >>> draws = bootstrap_words(lambda w: w @ right / w.sum(axis=1), np.zeros(4, dtype=int))
+    >>> [float(x) for x in percentile_interval(draws)]
     [0.25, 1.0]
     """
     rng = np.random.default_rng(seed)
@@ -57,6 +54,30 @@ def bootstrap_words(
         weights[:, members] = rng.multinomial(
             len(members), np.full(len(members), 1 / len(members)), size=n_bootstrap
         )
+    return np.asarray(statistic(weights), dtype=np.float64)
+
+
+def percentile_interval(
+    draws: NDArray[np.float64], confidence: float = 0.95
+) -> NDArray[np.float64]:
+    """Percentile interval of bootstrap draws.
+
+    Parameters
+    ----------
+    draws : ndarray, shape (n_bootstrap, ...)
+        From `bootstrap_words`.
+    confidence : float
+        Coverage of the interval.
+
+    Returns
+    -------
+    ndarray of float64, shape (2, ...)
+        Lower and upper bound.
+
+    Examples
+    --------
+    >>> percentile_interval(np.arange(101.0), confidence=0.9).tolist()
+    [5.0, 95.0]
+    """
     tail = (1.0 - confidence) / 2.0
-    values = statistic(weights)
-    return np.asarray(np.quantile(values, [tail, 1.0 - tail], axis=0), dtype=np.float64)
+    return np.asarray(np.quantile(draws, [tail, 1.0 - tail], axis=0), dtype=np.float64)

@@ -16,7 +16,7 @@ def balanced_accuracy(
     Parameters
     ----------
     predicted, label : ndarray of int, shape (..., n_stimuli)
-        Predicted and true category; every category must occur in each row of `label`.
+        Predicted and true category; a category that a row of `label` lacks does not count there.
     n_categories : int
         Number of categories.
 
@@ -35,10 +35,14 @@ def balanced_accuracy(
     0.75
     """
     right = predicted == label
-    shares = [
-        (right & (label == c)).sum(axis=-1) / (label == c).sum(axis=-1) for c in range(n_categories)
-    ]
-    return np.asarray(np.mean(shares, axis=0), dtype=np.float64)
+    total = np.zeros(label.shape[:-1])
+    n_present = np.zeros(label.shape[:-1])
+    for category in range(n_categories):
+        own = label == category
+        count = own.sum(axis=-1)
+        total += (right & own).sum(axis=-1) / np.maximum(count, 1)
+        n_present += count > 0
+    return np.asarray(total / n_present, dtype=np.float64)
 
 
 def auc_pairs(
@@ -112,20 +116,24 @@ def accuracy_of_words(
     Returns
     -------
     ndarray of float64, shape (n_weightings,)
-        Equal to `balanced_accuracy` when all weights are one.
+        Equal to `balanced_accuracy` when all weights are one; a category without weight does
+        not count.
     """
     right = scores.argmax(axis=1) == folds.label
     hits = np.bincount(folds.word, weights=right, minlength=folds.n_words)
     count = np.bincount(folds.word, minlength=folds.n_words)
     member = folds.label_of_word[:, None] == np.arange(folds.n_categories)
-    shares = (weights @ (hits[:, None] * member)) / (weights @ (count[:, None] * member))
-    return np.asarray(shares.mean(axis=1), dtype=np.float64)
+    n_hits = weights @ (hits[:, None] * member)
+    n_stimuli = weights @ (count[:, None] * member)
+    present = n_stimuli > 0
+    shares = n_hits / np.where(present, n_stimuli, 1.0)
+    return np.asarray(shares.sum(axis=1) / present.sum(axis=1), dtype=np.float64)
 
 
 def auc_of_words(
     scores: NDArray[np.float64], folds: Folds, weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """AUC of held-out scores, over pairs held out together, when words count with weights.
+    """AUC of held-out scores, over pairs that one probe reads, when words count with weights.
 
     Parameters
     ----------
@@ -144,18 +152,19 @@ def auc_of_words(
     """
     by_word = np.argsort(folds.word, kind="stable")
     first = np.searchsorted(folds.word[by_word], np.arange(folds.n_words))
-    count = np.bincount(folds.word, minlength=folds.n_words).astype(np.float64)
-    fold_of_word, label_of_word = folds.fold_of_word, folds.label_of_word
-    pairs_of_words = np.outer(count, count) * (fold_of_word[:, None] == fold_of_word)
+    together = (folds.cell[by_word][:, None] == folds.cell[by_word]).astype(np.float64)
+    pairs_of_words = _sum_blocks(together, first)
     areas = []
     for category in range(folds.n_categories):
         own = scores[by_word, category]
-        wins = np.heaviside(own[:, None] - own, 0.5)
-        wins = np.add.reduceat(np.add.reduceat(wins, first, axis=0), first, axis=1)
-        counted = (label_of_word == category)[:, None] & (label_of_word != category)
-        pairs = pairs_of_words * counted
-        wins = wins * (pairs > 0)
+        wins = _sum_blocks(np.heaviside(own[:, None] - own, 0.5) * together, first)
+        counted = np.outer(folds.label_of_word == category, folds.label_of_word != category)
+        wins, pairs = wins * counted, pairs_of_words * counted
         areas.append(
             ((weights @ wins) * weights).sum(axis=1) / ((weights @ pairs) * weights).sum(axis=1)
         )
     return np.stack(areas, axis=1)
+
+
+def _sum_blocks(values: NDArray[np.float64], first: NDArray[np.intp]) -> NDArray[np.float64]:
+    return np.add.reduceat(np.add.reduceat(values, first, axis=0), first, axis=1)

@@ -16,9 +16,7 @@ from cortiscope.statistics import Folds
     n_folds=st.integers(2, 5),
     seed=st.integers(0, 1000),
 )
-def test_words_stay_whole_and_categories_are_dealt_evenly(
-    words_a_category, frames, n_folds, seed
-):
+def test_words_stay_whole_and_categories_are_dealt_evenly(words_a_category, frames, n_folds, seed):
     target, groups = [], []
     for category, n_words in enumerate(words_a_category):
         for word in range(n_words):

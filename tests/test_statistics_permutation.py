@@ -38,9 +38,7 @@ def test_small_sets_are_enumerated_exactly_once():
 
 def test_p_values_are_uniform_under_the_null():
     rng = np.random.default_rng(1)
-    p = [
-        float(Null(rng.normal(size=199)).p_value(rng.normal())) for _ in range(2000)
-    ]
+    p = [float(Null(rng.normal(size=199)).p_value(rng.normal())) for _ in range(2000)]
     assert stats.kstest(p, "uniform").pvalue > 0.01
     assert min(p) >= 1 / 200
 

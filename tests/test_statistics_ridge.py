@@ -50,7 +50,9 @@ def test_every_prediction_equals_refitting_scikit_learn(seed, n_units, ridge, sc
 
 def test_lambda_is_relative_to_the_mean_eigenvalue_of_the_training_gram_matrix():
     x, folds = _problem(0, n_units=60)
-    for operator, (train, _) in zip(fold_operators(x, folds, ridge=0.3), folds.splits(), strict=True):
+    for operator, (train, _) in zip(
+        fold_operators(x, folds, ridge=0.3), folds.splits(), strict=True
+    ):
         centred = x[train] - x[train].mean(axis=0)
         expected = 0.3 * np.linalg.eigvalsh(centred @ centred.T).mean()
         assert operator.ridge_lambda == pytest.approx(expected, rel=1e-10)

@@ -55,7 +55,9 @@ class Attention(StrEnum):
 
 SubjectArgument = Annotated[
     str,
-    typer.Argument(help="specimen:NAME, a local folder, or a model id on the hub", metavar="SUBJECT"),
+    typer.Argument(
+        help="specimen:NAME, a local folder, or a model id on the hub", metavar="SUBJECT"
+    ),
 ]
 StimuliOption = Annotated[
     str, typer.Option(help="A shipped set (see `cortiscope stimuli`) or a table of your own")
@@ -65,7 +67,9 @@ ModelDtypeOption = Annotated[
     str | None,
     typer.Option(help="Dtype of the weights, such as bfloat16; by default what suits the device"),
 ]
-DeviceOption = Annotated[str | None, typer.Option(help="cuda, mps or cpu; by default what is there")]
+DeviceOption = Annotated[
+    str | None, typer.Option(help="cuda, mps or cpu; by default what is there")
+]
 DeviceMapOption = Annotated[
     str | None, typer.Option(help='"auto" spreads a model over several devices')
 ]
@@ -83,63 +87,78 @@ _SITES = ["resid_pre[0]", "resid_post"]
 
 @app.command()
 def run(
+    study: Annotated[
+        str, typer.Argument(help="A shipped study (see `cortiscope studies`), or a TOML file")
+    ] = "decoding",
     subject: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(help="specimen:NAME, a local folder, or a model id; repeat it for several"),
-    ] = ["specimen:qwen2"],  # noqa: B006 - typer reads it once
-    stimuli: StimuliOption = "concepts",
+    ] = None,
+    stimuli: Annotated[
+        str | None, typer.Option(help="A shipped set (see `cortiscope stimuli`), or a table")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run; by default one under runs/")
     ] = None,
-    twins: Annotated[int, typer.Option(min=0, help="Untrained twins a subject")] = 1,
-    permutations: Annotated[int, typer.Option(min=1, help="Permutations of the words")] = 1000,
-    target: Annotated[str, typer.Option(help="Label to decode")] = "category",
-    groups: Annotated[str, typer.Option(help="Label kept whole in a fold")] = "word",
-    folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation")] = 5,
-    site: SitesOption = _SITES,
-    position: PositionOption = Position.TARGET_LAST,
-    batch_size: BatchOption = 32,
-    store_dtype: StoreDtypeOption = StoreDtype.FLOAT32,
+    twins: Annotated[int | None, typer.Option(min=0, help="Untrained twins a subject")] = None,
+    permutations: Annotated[
+        int | None, typer.Option(min=1, help="Permutations of the words, and resamples")
+    ] = None,
+    phantoms: Annotated[
+        int | None, typer.Option(min=1, help="Phantoms of each sort in a calibration")
+    ] = None,
+    site: Annotated[
+        list[str] | None, typer.Option(help="What is recorded; repeat it. NAME or NAME[0,4]")
+    ] = None,
+    position: Annotated[Position | None, typer.Option(help="Which token is read")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Stimuli in a pass")] = None,
+    store_dtype: Annotated[
+        StoreDtype | None, typer.Option(help="How activations are stored")
+    ] = None,
     revision: RevisionOption = None,
     model_dtype: ModelDtypeOption = None,
     attention: AttentionOption = None,
     device: DeviceOption = None,
     device_map: DeviceMapOption = None,
-    seed: Annotated[int, typer.Option(help="Seed of folds, permutations and resamples")] = 0,
 ) -> None:
-    """Scan subjects and their untrained twins, decode every layer, and write the report.
+    """Run a study: scan, analyse, judge every claim, and write the report.
 
-    Without options: the embedded specimen on the set `concepts`. The same command again goes on
-    where an interrupted one stopped.
+    Without arguments: is the category of unseen words decodable in the embedded specimen? Options
+    change what the protocol says. The same command again goes on where an interrupted one stopped.
     """
-    from cortiscope.report import summary_table, write_report
-    from cortiscope.studies import run_study
+    from cortiscope.report import write_report
+    from cortiscope.report.terminal import summary_table, verdict_table
+    from cortiscope.studies import Protocol, run_study
 
-    protocol = _protocol(
-        subjects=subject,
-        stimuli=stimuli,
-        n_twins=twins,
-        sites=site,
-        position=position.value,
-        batch_size=batch_size,
-        store_dtype=store_dtype.value,
-        revision=revision,
-        model_dtype=model_dtype,
-        attention=attention.value if attention else None,
-        decode={
-            "target": target,
-            "groups": groups,
-            "n_permutations": permutations,
-            "n_folds": folds,
-            "seed": seed,
+    protocol = Protocol.load(study)
+    changes: dict[str, Any] = {
+        "subjects": subject,
+        "stimuli": stimuli,
+        "n_twins": twins,
+        "n_phantoms": phantoms,
+        "sites": site,
+        "position": position and position.value,
+        "batch_size": batch_size,
+        "store_dtype": store_dtype and store_dtype.value,
+        "revision": revision,
+        "model_dtype": model_dtype,
+        "attention": attention and attention.value,
+        "steps": permutations
+        and {
+            name: {"n_permutations": permutations, "n_bootstrap": permutations}
+            for name in protocol.steps
         },
-    )
-    done = run_study(
-        protocol, out, device=device, device_map=device_map, say=lambda line: _err.print(line, style="dim", highlight=False)
-    )
+    }
+    protocol = Protocol.load(study, **{key: v for key, v in changes.items() if v is not None})
+    done = run_study(protocol, out, device=device, device_map=device_map, say=_say)
     report = write_report(done)
     _out.print(summary_table(done))
+    _out.print(verdict_table(done))
     _out.print(f"report: {report}", soft_wrap=True, highlight=False)
+
+
+def _say(line: str) -> None:
+    _err.print(line, style="dim", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -181,9 +200,9 @@ def plan(
     position: PositionOption = Position.TARGET_LAST,
     batch_size: BatchOption = 32,
     store_dtype: StoreDtypeOption = StoreDtype.FLOAT32,
-    out: Annotated[Path, typer.Option(help="Where it would go; its disk is asked for space")] = Path(
-        "."
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Where it would go; its disk is asked for space")
+    ] = Path("."),
     revision: RevisionOption = None,
     model_dtype: ModelDtypeOption = None,
     attention: AttentionOption = None,
@@ -250,7 +269,7 @@ def stimuli(
 @app.command()
 def subjects() -> None:
     """List the specimens that ship and the families that can be scanned."""
-    from cortiscope.report import subjects_tables
+    from cortiscope.report.terminal import subjects_tables
 
     for table in subjects_tables():
         _out.print(table)
@@ -264,6 +283,18 @@ def analyses() -> None:
     table = Table("name", "reads", "what", "reference")
     for instrument in INSTRUMENTS.values():
         table.add_row(instrument.name, instrument.reads, instrument.summary, instrument.reference)
+    _out.print(table)
+
+
+@app.command()
+def studies() -> None:
+    """List the studies that ship."""
+    from cortiscope.studies import Protocol, shipped_protocols
+
+    table = Table("name", "claims", "what")
+    for name in shipped_protocols():
+        protocol = Protocol.load(name)
+        table.add_row(name, str(len(protocol.claims)), protocol.summary)
     _out.print(table)
 
 
@@ -353,21 +384,6 @@ def _load(
         device=device,
         device_map=device_map,
     )
-
-
-def _protocol(**values: Any) -> Any:
-    from pydantic import ValidationError
-
-    from cortiscope.errors import InputError
-    from cortiscope.studies import Protocol
-
-    try:
-        return Protocol(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        msg = f"{key}: {first['msg']} (given: {first['input']!r})."
-        raise InputError(msg) from error
 
 
 def main() -> None:

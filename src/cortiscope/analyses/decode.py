@@ -100,7 +100,7 @@ def decode(
         P-values are corrected by the maximum statistic over layers (``auc``: layers and
         categories); ``peak_accuracy`` (), accuracy at the layer that is best on one half of the
         words, measured on the other half, both ways averaged, so that the choice of the layer
-        does not flatter it. Intervals: 95%, bootstrap over words of held-out predictions. The
+        does not flatter it (with `cross`, at the level where it is lowest). Intervals: 95%, bootstrap over words of held-out predictions. The
         null holds each statistic under every permutation, `bootstrap` its resamples.
 
     Raises
@@ -236,8 +236,8 @@ def _score_layer(
 
     scored = {
         "accuracy": _Scored(observed.accuracy[0], null.accuracy, draw(accuracy_of_words)),
-        "accuracy_by_half": _Scored(
-            observed.accuracy_by_half[0], null.accuracy_by_half, draw(_accuracy_by_half)
+        "accuracy_by_part": _Scored(
+            observed.accuracy_by_part[0], null.accuracy_by_part, draw(_accuracy_by_part)
         ),
     }
     if observed.auc is not None and null.auc is not None:
@@ -249,13 +249,12 @@ def _score_layer(
     return scored
 
 
-def _accuracy_by_half(
+def _accuracy_by_part(
     scores: NDArray[np.float64], folds: Folds, weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    return np.stack(
-        [accuracy_of_words(scores, folds, weights * (folds.half_of_word == h)) for h in (0, 1)],
-        axis=1,
-    )
+    """Accuracy (weighting, half, level)."""
+    parts = [accuracy_of_words(scores, folds, weights, members) for members in folds.parts()]
+    return np.stack(parts, axis=1).reshape(len(weights), 2, -1)
 
 
 def _over_layers(scored: Sequence[dict[str, _Scored]], name: str) -> _Scored:
@@ -266,26 +265,39 @@ def _over_layers(scored: Sequence[dict[str, _Scored]], name: str) -> _Scored:
     )
 
 
-def _at_peak(by_half: _Scored) -> _Scored:
+def _at_peak(by_part: _Scored) -> _Scored:
     """Choose the layer on one half of the words and measure on the other, both ways.
 
-    The choice is made again under every permutation, and kept in the resamples.
+    The choice is made again under every permutation, and kept in the resamples. Where a label is
+    crossed with the words, its worst level counts: a probe trained on nothing can sort clusters
+    of one level right by luck, but not those of each.
     """
-    chosen = by_half.estimate.argmax(axis=0)
-    chosen_null = by_half.null.argmax(axis=1)
-    rows = np.arange(len(chosen_null))
+    estimate, null, draws = by_part.estimate[None], by_part.null, by_part.draws
+    chosen = np.repeat(_best_layer(estimate), len(draws), axis=0)
     return _Scored(
-        np.mean([by_half.estimate[chosen[1 - h], h] for h in (0, 1)]),
-        np.mean([by_half.null[rows, chosen_null[:, 1 - h], h] for h in (0, 1)], axis=0),
-        np.mean([by_half.draws[:, chosen[1 - h], h] for h in (0, 1)], axis=0),
+        _measured(estimate, _best_layer(estimate))[0],
+        _measured(null, _best_layer(null)),
+        _measured(draws, chosen),
     )
+
+
+def _best_layer(accuracy: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Best layer (row, half) of accuracies (row, layer, half, level)."""
+    return accuracy.mean(axis=3).argmax(axis=1)
+
+
+def _measured(accuracy: NDArray[np.float64], chosen: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Accuracy (row,) of each half at the layer that the other half chose."""
+    rows = np.arange(len(accuracy))
+    halves = [accuracy[rows, chosen[:, 1 - half], half] for half in (0, 1)]
+    return np.asarray(np.mean(halves, axis=0).min(axis=1), dtype=np.float64)
 
 
 def _datasets(
     scored: Sequence[dict[str, _Scored]], coords: dict[str, list[Any]], exhaustive: bool
 ) -> dict[str, xr.Dataset]:
     statistics = {name: _over_layers(scored, name) for name in scored[0]}
-    statistics["peak_accuracy"] = _at_peak(statistics.pop("accuracy_by_half"))
+    statistics["peak_accuracy"] = _at_peak(statistics.pop("accuracy_by_part"))
     estimates, intervals, p_values, nulls, draws = {}, {}, {}, {}, {}
     for name, values in statistics.items():
         dims = ("layer", "category")[: np.ndim(values.estimate)]

@@ -27,7 +27,8 @@ class LedgerEntry:
     id : str
         Hash of kind, inputs, parameters and code; equal work has equal ids.
     kind : str
-        ``stimuli``, ``subject``, ``recording``, ``result`` or ``report``.
+        ``protocol``, ``stimuli``, ``subject``, ``recording``, ``result``, ``control`` (a result
+        that a control asked for), ``calibration``, ``verdicts`` or ``report``.
     path : str
         The file, or the folder, relative to the run.
     sha256 : str

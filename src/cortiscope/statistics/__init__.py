@@ -4,6 +4,7 @@ from cortiscope.statistics.folds import Folds
 from cortiscope.statistics.intervals import bootstrap_words, percentile_interval
 from cortiscope.statistics.parallel import map_in_threads
 from cortiscope.statistics.permutation import Null, permute_within_folds
+from cortiscope.statistics.proportions import binomial_interval
 from cortiscope.statistics.reading import LayerReader, Reading
 from cortiscope.statistics.ridge import FoldOperator, fold_operators
 from cortiscope.statistics.scores import (
@@ -23,6 +24,7 @@ __all__ = [
     "auc_of_words",
     "auc_pairs",
     "balanced_accuracy",
+    "binomial_interval",
     "bootstrap_words",
     "fold_operators",
     "map_in_threads",

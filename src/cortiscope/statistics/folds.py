@@ -172,18 +172,30 @@ class Folds:
         return self._of_word(self.half)
 
     @property
+    def n_levels(self) -> int:
+        """Number of levels of what is crossed with the words; 1 when nothing is."""
+        return int(self.level.max()) + 1
+
+    def parts(self) -> list[NDArray[np.intp]]:
+        """Indices of the stimuli of each half at each level: half 0 first, levels in order."""
+        return [
+            np.flatnonzero((self.half == half) & (self.level == level))
+            for half in (0, 1)
+            for level in range(self.n_levels)
+        ]
+
+    @property
     def cell(self) -> NDArray[np.intp]:
         """Which probe reads each stimulus, shape (n_stimuli,): its fold, or fold and level."""
-        return self.fold * (int(self.level.max()) + 1) + self.level
+        return self.fold * self.n_levels + self.level
 
     def splits(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
         """Yield (training, held-out) indices of stimuli; each stimulus is held out once."""
-        crossed = self.level.max() > 0
         for index in range(self.n_folds):
-            for level in np.unique(self.level):
+            for level in range(self.n_levels):
                 held_out = (self.fold == index) & (self.level == level)
                 train = self.fold != index
-                if crossed:
+                if self.n_levels > 1:
                     train &= self.level != level
                 yield np.flatnonzero(train), np.flatnonzero(held_out)
 

@@ -24,14 +24,14 @@ class Reading:
     ----------
     accuracy : ndarray of float64, shape (n_labellings,)
         Balanced accuracy over all stimuli.
-    accuracy_by_half : ndarray of float64, shape (n_labellings, 2)
-        The same over the stimuli of each half of the words.
+    accuracy_by_part : ndarray of float64, shape (n_labellings, 2, n_levels)
+        The same over the stimuli of each half of the words at each level of what is crossed.
     auc : ndarray of float64, shape (n_labellings, n_categories), or None
         One-vs-rest AUC over pairs that one probe reads; None when it was not asked for.
     """
 
     accuracy: NDArray[np.float64]
-    accuracy_by_half: NDArray[np.float64]
+    accuracy_by_part: NDArray[np.float64]
     auc: NDArray[np.float64] | None
 
 
@@ -100,7 +100,7 @@ class LayerReader:
         ]
         return Reading(
             accuracy=np.concatenate([block.accuracy for block in blocks]),
-            accuracy_by_half=np.concatenate([block.accuracy_by_half for block in blocks]),
+            accuracy_by_part=np.concatenate([block.accuracy_by_part for block in blocks]),
             auc=np.concatenate([b.auc for b in blocks if b.auc is not None]) if auc else None,
         )
 
@@ -118,13 +118,13 @@ class LayerReader:
                 won, of = auc_pairs(scores, of_stimulus[:, part.held_out], part.same_row)
                 wins += won
                 pairs += of
-        halves = [
+        parts = [
             balanced_accuracy(predicted[:, members], of_stimulus[:, members], folds.n_categories)
-            for members in (np.flatnonzero(folds.half == half) for half in (0, 1))
+            for members in folds.parts()
         ]
         return Reading(
             accuracy=balanced_accuracy(predicted, of_stimulus, folds.n_categories),
-            accuracy_by_half=np.stack(halves, axis=1),
+            accuracy_by_part=np.stack(parts, axis=1).reshape(len(labels), 2, -1),
             auc=wins / pairs if auc else None,
         )
 
@@ -156,4 +156,5 @@ class _Part:
 
 def _codes(labels: NDArray[np.intp], n_categories: int) -> NDArray[np.float64]:
     """One-hot codes of words, shape (n_labellings, n_categories, n_words)."""
-    return (labels[:, None, :] == np.arange(n_categories)[None, :, None]).astype(np.float64)
+    codes = labels[:, None, :] == np.arange(n_categories)[None, :, None]
+    return np.asarray(codes, dtype=np.float64)

@@ -100,7 +100,10 @@ def auc_pairs(
 
 
 def accuracy_of_words(
-    scores: NDArray[np.float64], folds: Folds, weights: NDArray[np.float64]
+    scores: NDArray[np.float64],
+    folds: Folds,
+    weights: NDArray[np.float64],
+    members: NDArray[np.intp] | slice = slice(None),
 ) -> NDArray[np.float64]:
     """Balanced accuracy of held-out scores when words count with given weights.
 
@@ -112,6 +115,8 @@ def accuracy_of_words(
         Labels and words of the stimuli.
     weights : ndarray of float64, shape (n_weightings, n_words)
         How often each word counts.
+    members : ndarray of int or slice
+        The stimuli that count at all.
 
     Returns
     -------
@@ -119,9 +124,10 @@ def accuracy_of_words(
         Equal to `balanced_accuracy` when all weights are one; a category without weight does
         not count.
     """
-    right = scores.argmax(axis=1) == folds.label
-    hits = np.bincount(folds.word, weights=right, minlength=folds.n_words)
-    count = np.bincount(folds.word, minlength=folds.n_words)
+    right = (scores.argmax(axis=1) == folds.label)[members]
+    word = folds.word[members]
+    hits = np.bincount(word, weights=right, minlength=folds.n_words)
+    count = np.bincount(word, minlength=folds.n_words)
     member = folds.label_of_word[:, None] == np.arange(folds.n_categories)
     n_hits = weights @ (hits[:, None] * member)
     n_stimuli = weights @ (count[:, None] * member)

@@ -49,7 +49,7 @@ def audit(run: Run) -> Iterator[Finding]:
             yield from _audit_recording(path, entry)
         elif fingerprint_file(path) != entry.sha256:
             yield Finding(entry.path, "differs from what the ledger recorded")
-        elif entry.kind == "result":
+        elif entry.kind in ("result", "control"):
             yield from _audit_result(path, entry)
 
 

@@ -2,48 +2,85 @@
 
 from __future__ import annotations
 
-import tomllib
+import inspect
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
+from cortiscope.analyses import INSTRUMENTS, Instrument
+from cortiscope.claims import CALIBRATION, Claim, check_attainable, check_controls
 from cortiscope.errors import InputError
 from cortiscope.ledger import Run, fingerprint, write_atomically
+from cortiscope.studies.toml import read_toml
 
 _FILE = "protocol.toml"
+_SHIPPED = Path(__file__).parent / "protocols"
 
 
-class DecodeParameters(BaseModel):
-    """Parameters of `decode` that a study may set."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    target: str = "category"
-    groups: str = "word"
-    n_permutations: PositiveInt = 1000
-    n_folds: int = Field(default=5, ge=2)
-    ridge: PositiveFloat = 0.01
-    scale: bool = False
-    n_bootstrap: PositiveInt = 1000
-    seed: int = 0
-
-
-class Protocol(BaseModel):
-    """A decoding study of one or more subjects, each with its untrained twins.
+class Step(BaseModel):
+    """One analysis of every recording: its name, and the parameters that are not left alone.
 
     Examples
     --------
-    >>> protocol = Protocol(n_twins=2)
-    >>> protocol.subjects, protocol.decode.n_permutations
-    (('specimen:qwen2',), 1000)
+    >>> Step(analysis="decode", site="resid_post").parameters["n_permutations"]
+    1000
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    analysis: str
+
+    @model_validator(mode="after")
+    def _parameters_are_known(self) -> Step:
+        if self.analysis not in INSTRUMENTS:
+            msg = f"there is no analysis {self.analysis!r}: choose among {', '.join(INSTRUMENTS)}"
+            raise ValueError(msg)
+        known = list(inspect.signature(self.instrument.run).parameters)[1:]
+        if unknown := sorted(set(self.given) - set(known)):
+            msg = f"{self.analysis} has no parameter {unknown[0]!r}: it has {', '.join(known)}"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def instrument(self) -> Instrument:
+        """The instrument."""
+        return INSTRUMENTS[self.analysis]
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The parameters that the protocol names."""
+        return dict(self.model_extra or {})
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """All parameters, those left alone at their defaults."""
+        signature = inspect.signature(self.instrument.run).parameters
+        defaults = {
+            name: parameter.default
+            for name, parameter in signature.items()
+            if parameter.default is not inspect.Parameter.empty
+        }
+        return defaults | self.given
+
+
+class Protocol(BaseModel):
+    """A study: subjects, what they are shown, what is recorded, analysed, and claimed.
+
+    Examples
+    --------
+    >>> protocol = Protocol.load("decoding")
+    >>> protocol.subjects, [claim.kind for claim in protocol.claims]
+    (('specimen:qwen2',), ['greater'])
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    study: str = "decoding"
-    subjects: tuple[str, ...] = ("specimen:qwen2",)
+    study: str
+    summary: str = ""
+    subjects: tuple[str, ...] = Field(min_length=1)
     revision: str | None = None
     model_dtype: str | None = None
     attention: Literal["sdpa", "eager"] | None = None
@@ -52,8 +89,68 @@ class Protocol(BaseModel):
     position: Literal["target_last", "target_mean", "last", "mean"] = "target_last"
     batch_size: PositiveInt = 32
     store_dtype: Literal["float32", "float16"] = "float32"
-    n_twins: int = Field(default=1, ge=0)
-    decode: DecodeParameters = DecodeParameters()
+    n_twins: int = Field(default=5, ge=0)
+    steps: dict[str, Step] = Field(default_factory=dict)
+    claims: tuple[Claim, ...] = ()
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    correction: Literal["bh", "by"] = "bh"
+    n_phantoms: PositiveInt = 100
+    phantom_permutations: PositiveInt = 199
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> Protocol:
+        if len(set(self.subjects)) < len(self.subjects):
+            msg = "a subject is named twice: name each once"
+            raise ValueError(msg)
+        for claim in self.claims:
+            if claim.step not in self.steps:
+                msg = (
+                    f"claim {claim.name!r} speaks of step {claim.step!r}, which is not there: "
+                    f"the steps are {', '.join(self.steps) or 'none'}"
+                )
+                raise ValueError(msg)
+            if claim.subjects not in ("each", "all", *self.subjects):
+                msg = (
+                    f"claim {claim.name!r} speaks of subject {claim.subjects!r}, which is not "
+                    "there: say each, all, or one of the subjects"
+                )
+                raise ValueError(msg)
+            if "twins" in claim.controls and self.n_twins < 1:
+                msg = f"claim {claim.name!r} asks for the control twins, and n_twins is 0"
+                raise ValueError(msg)
+        return self
+
+    @classmethod
+    def load(cls, name_or_path: str | Path, **changes: Any) -> Protocol:
+        """Load a shipped protocol by name, or a user's own from its path.
+
+        Parameters
+        ----------
+        name_or_path : str or Path
+            See `shipped_protocols`, or a TOML file.
+        **changes
+            Keys that take other values than the file gives them.
+
+        Returns
+        -------
+        Protocol
+            Validated.
+
+        Raises
+        ------
+        InputError
+            Naming the key and the line of what is wrong.
+        """
+        path = Path(name_or_path)
+        if str(name_or_path) in shipped_protocols():
+            path = _SHIPPED / f"{name_or_path}.toml"
+        elif path.suffix != ".toml":
+            msg = (
+                f"there is no study {str(name_or_path)!r}: name one of "
+                f"{', '.join(shipped_protocols())}, or the path of a TOML file."
+            )
+            raise InputError(msg)
+        return read_toml(cls, path, changes)
 
     @property
     def fingerprint(self) -> str:
@@ -64,6 +161,35 @@ class Protocol(BaseModel):
     def default_out(self) -> Path:
         """Where its run goes when nobody says: the same protocol continues in the same folder."""
         return Path("runs") / f"{self.study}-{self.fingerprint[:8]}"
+
+    def claims_of(self, step: str) -> Iterator[Claim]:
+        """Claims that speak of a step."""
+        return (claim for claim in self.claims if claim.step == step)
+
+    def check(self) -> None:
+        """Refuse what could never become a verdict: unknown controls, unattainable p-values.
+
+        Raises
+        ------
+        InputError
+            Saying what it would take.
+        """
+        check_controls({claim.name: claim.controls for claim in self.claims})
+        for name, step in self.steps.items():
+            if any(self.claims_of(name)):
+                parameters = step.parameters
+                check_attainable(
+                    self.claims,
+                    len(self.subjects),
+                    min(parameters["n_permutations"], parameters["n_bootstrap"]),
+                    alpha=self.alpha,
+                    correction=self.correction,
+                )
+                if not step.instrument.detects and any(
+                    CALIBRATION in claim.controls for claim in self.claims_of(name)
+                ):
+                    msg = f"{step.analysis} names no phantom: its claims cannot be calibrated."
+                    raise InputError(msg)
 
     def freeze(self, run: Run) -> None:
         """Write the protocol into a run, or see that the run was begun with this very one.
@@ -76,33 +202,45 @@ class Protocol(BaseModel):
         path = run.path / _FILE
         if path.exists():
             before = self.read(run)
-            if differing := _differing(before.model_dump(), self.model_dump()):
+            if differing := _differing(
+                before.model_dump(mode="json"), self.model_dump(mode="json")
+            ):
                 msg = (
                     f"{run.path} was begun with another protocol (it differs in "
                     f"{', '.join(differing)}): give --out a new folder, or the same settings."
                 )
                 raise InputError(msg)
             return
-        values = self.model_dump(mode="json", exclude_none=True)
-        write_atomically(path, tomli_w.dumps(values))
+        write_atomically(path, tomli_w.dumps(self.model_dump(mode="json", exclude_none=True)))
         run.record("protocol", _FILE)
 
     @classmethod
     def read(cls, run: Run) -> Protocol:
         """Read the protocol that a run was begun with."""
-        path = run.path / _FILE
-        try:
-            return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            msg = f"{path} is missing or damaged ({error}): restore it or start a new run."
-            raise InputError(msg) from error
+        return read_toml(cls, run.path / _FILE, {})
 
 
-def _differing(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> list[str]:
-    keys = []
-    for key, value in now.items():
-        if isinstance(value, dict):
-            keys += _differing(before[key], value, f"{prefix}{key}.")
-        elif before[key] != value:
-            keys.append(f"{prefix}{key}")
-    return keys
+def shipped_protocols() -> list[str]:
+    """Names of the studies that ship.
+
+    Examples
+    --------
+    >>> "decoding" in shipped_protocols()
+    True
+    """
+    return sorted(path.stem for path in _SHIPPED.glob("*.toml"))
+
+
+def _differing(before: Any, now: Any, key: str = "") -> list[str]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        names = [*now, *(name for name in before if name not in now)]
+        prefix = f"{key}." if key else ""
+        found = [_differing(before.get(n), now.get(n), f"{prefix}{n}") for n in names]
+        return [name for names in found for name in names]
+    if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        found = [
+            _differing(b, n, f"{key}[{i}]")
+            for i, (b, n) in enumerate(zip(before, now, strict=True))
+        ]
+        return [name for names in found for name in names]
+    return [] if before == now else [key]

@@ -1,17 +1,16 @@
-"""The runner: from stimuli and subjects to recordings and results, step by step on disk."""
+"""The runner: from stimuli and subjects to recordings, results and verdicts, kept on disk."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from cortiscope.analyses import INSTRUMENTS, Result
 from cortiscope.errors import InputError
-from cortiscope.ledger import Run, remove_abandoned, write_atomically
-from cortiscope.scanning import Recording, scan
+from cortiscope.ledger import Run, remove_abandoned
 from cortiscope.stimuli import StimulusSet
+from cortiscope.studies.keeping import Keeper
 from cortiscope.studies.protocol import Protocol
+from cortiscope.studies.trial import Examined, Scanned, try_claims
 from cortiscope.subjects import Subject
 
 Say = Callable[[str], None]
@@ -25,7 +24,7 @@ def run_study(
     device_map: str | None = None,
     say: Say = lambda _: None,
 ) -> Run:
-    """Scan every subject and its twins, decode every recording, and keep it all in one folder.
+    """Scan every subject and its twins, analyse every recording, and judge every claim.
 
     Whatever is already there and whole is not done again, so that an interrupted study goes on
     where it stopped.
@@ -44,21 +43,26 @@ def run_study(
     Returns
     -------
     Run
-        With stimuli, subjects, recordings and results; the report is written from it.
+        With stimuli, subjects, recordings, results and verdicts; the report is written from it.
 
     Raises
     ------
     InputError
         When the protocol does not fit the stimuli, the subjects or the folder.
     """
+    protocol.check()
     stimuli = StimulusSet.load(protocol.stimuli)
-    decode = protocol.decode
-    stimuli.check_groups(target=decode.target, groups=decode.groups, n_folds=decode.n_folds)
-    _check_subjects(protocol)
+    for step in protocol.steps.values():
+        parameters = step.parameters
+        stimuli.check_groups(
+            target=parameters["target"], groups=parameters["groups"], n_folds=parameters["n_folds"]
+        )
     run = Run(out or protocol.default_out)
     protocol.freeze(run)
     remove_abandoned(run.path)
-    stimuli_id = _keep_stimuli(run, stimuli)
+    keeper = Keeper(run)
+    keeper.stimuli(stimuli)
+    scanned: dict[str, Scanned] = {}
     for spec in protocol.subjects:
         say(f"loading {spec}")
         subject = Subject.load(
@@ -69,20 +73,16 @@ def run_study(
             device=device,
             device_map=device_map,
         )
-        for lying in _with_twins(subject, protocol.n_twins):
-            recording, recording_id = _record(run, lying, stimuli, stimuli_id, protocol, say)
-            for result in _decode_sites(run, recording, recording_id, protocol, say):
-                say(_headline(result))
+        if subject.name in scanned:
+            msg = f"two subjects are called {subject.name}: rename one folder, or run them apart."
+            raise InputError(msg)
+        examined = [
+            _examine(keeper, lying, stimuli, protocol, say)
+            for lying in _with_twins(subject, protocol.n_twins)
+        ]
+        scanned[subject.name] = Scanned(spec, examined[0], tuple(examined[1:]))
+    try_claims(keeper, protocol, scanned, say)
     return run
-
-
-def _check_subjects(protocol: Protocol) -> None:
-    if not protocol.subjects:
-        msg = "the study has no subject: name at least one, such as specimen:qwen2."
-        raise InputError(msg)
-    if len(set(protocol.subjects)) < len(protocol.subjects):
-        msg = "a subject is named twice: name each once."
-        raise InputError(msg)
 
 
 def _with_twins(subject: Subject, n_twins: int) -> Iterator[Subject]:
@@ -92,88 +92,14 @@ def _with_twins(subject: Subject, n_twins: int) -> Iterator[Subject]:
         yield subject.twin(seed)
 
 
-def _keep_stimuli(run: Run, stimuli: StimulusSet) -> str:
-    path = run.path / "stimuli.parquet"
-    if not path.exists():
-        stimuli.save(path)
-    elif StimulusSet.open(path).fingerprint != stimuli.fingerprint:
-        msg = (
-            f"{run.path} was begun with other stimuli than {stimuli.name} holds now: "
-            "give --out a new folder."
-        )
-        raise InputError(msg)
-    return run.record("stimuli", path.name, parameters={"name": stimuli.name}).id
-
-
-def _record(
-    run: Run,
-    subject: Subject,
-    stimuli: StimulusSet,
-    stimuli_id: str,
-    protocol: Protocol,
-    say: Say,
-) -> tuple[Recording, str]:
-    path = run.path / "subjects" / f"{subject.slug}.json"
-    record = subject.record()
-    if path.exists() and json.loads(path.read_text())["fingerprint"] != record["fingerprint"]:
-        msg = (
-            f"{run.path} already holds another subject called {subject.slug}: "
-            "give --out a new folder."
-        )
-        raise InputError(msg)
-    write_atomically(path, json.dumps(record, indent=1) + "\n")
-    subject_id = run.record("subject", path, parameters={"name": subject.name}).id
+def _examine(
+    keeper: Keeper, subject: Subject, stimuli: StimulusSet, protocol: Protocol, say: Say
+) -> Examined:
+    inputs = (keeper.stimuli(stimuli).id, keeper.subject(subject).id)
     say(f"scanning {subject.name}: {len(stimuli):,} stimuli")
-    store = run.recordings / f"{subject.slug}.zarr"
-    recording = scan(
-        subject,
-        stimuli,
-        sites=protocol.sites,
-        position=protocol.position,
-        batch_size=protocol.batch_size,
-        dtype=protocol.store_dtype,
-        out=store,
-    )
-    entry = run.record(
-        "recording",
-        store,
-        inputs=(stimuli_id, subject_id),
-        parameters={
-            "sites": list(protocol.sites),
-            "position": protocol.position,
-            "batch_size": protocol.batch_size,
-            "dtype": protocol.store_dtype,
-        },
-        content=recording.fingerprint,
-    )
-    return recording, entry.id
-
-
-def _decode_sites(
-    run: Run, recording: Recording, recording_id: str, protocol: Protocol, say: Say
-) -> Iterator[Result]:
-    instrument = INSTRUMENTS["decode"]
-    for site in recording.sites:
-        parameters = protocol.decode.model_dump() | {"site": site}
-        path = run.results / f"{instrument.id_for(recording, **parameters)}.json"
-        if path.exists():
-            result = Result.open(path)
-        else:
-            say(f"decoding {recording.name}: {site}")
-            result = instrument.run(recording, **parameters)
-            result.save(run.results)
-        run.record(
-            "result",
-            path,
-            inputs=(recording_id,),
-            parameters=result.parameters,
-            artifact_id=result.id,
-        )
-        yield result
-
-
-def _headline(result: Result) -> str:
-    accuracy = result.estimates["accuracy"]
-    best = int(accuracy["layer"].values[int(accuracy.values.argmax())])
-    site = result.parameters["site"]
-    return f"{result.subject} {site}: accuracy {float(accuracy.max()):.3f} at layer {best}"
+    recording = keeper.recording(subject, stimuli, protocol, inputs)
+    results = {}
+    for name, step in protocol.steps.items():
+        say(f"{name}: {step.analysis} of {subject.name}")
+        results[name] = keeper.result(step.instrument, recording, step.parameters)
+    return Examined(recording, results)

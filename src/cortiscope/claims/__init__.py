@@ -1,0 +1,24 @@
+"""Hypotheses, controls, calibration, multiplicity, verdicts: the gate."""
+
+from cortiscope.claims.bench import Bench
+from cortiscope.claims.calibration import Calibration, calibrate
+from cortiscope.claims.claim import Claim, check_attainable
+from cortiscope.claims.effect import Effect
+from cortiscope.claims.evidence import Evidence
+from cortiscope.claims.gate import CALIBRATION, Case, check_controls, judge
+from cortiscope.claims.verdict import Verdict
+
+__all__ = [
+    "CALIBRATION",
+    "Bench",
+    "Calibration",
+    "Case",
+    "Claim",
+    "Effect",
+    "Evidence",
+    "Verdict",
+    "calibrate",
+    "check_attainable",
+    "check_controls",
+    "judge",
+]

@@ -1,0 +1,67 @@
+"""The bench: what a control may use to challenge a claim about one subject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cortiscope.analyses import Instrument, Result
+from cortiscope.claims.claim import Claim
+from cortiscope.claims.effect import Effect
+from cortiscope.scanning import Recording
+
+RunAgain = Callable[[Instrument, Recording, Mapping[str, Any]], Result]
+
+
+def _run(instrument: Instrument, recording: Recording, parameters: Mapping[str, Any]) -> Result:
+    return instrument.run(recording, **parameters)
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """One claim, one subject, and the means to look again.
+
+    Attributes
+    ----------
+    claim : Claim
+        What is challenged.
+    instrument : Instrument
+        What measured it.
+    parameters : mapping
+        With which parameters.
+    recording : Recording
+        The subject's.
+    result : Result
+        What was measured.
+    twins : tuple of Result
+        The same of its untrained twins.
+    alpha : float
+        Level of the study.
+    run : callable
+        Runs the instrument, or finds what it gave before.
+    """
+
+    claim: Claim
+    instrument: Instrument
+    parameters: Mapping[str, Any]
+    recording: Recording
+    result: Result
+    twins: tuple[Result, ...] = ()
+    alpha: float = 0.05
+    run: RunAgain = _run
+
+    @property
+    def effect(self) -> Effect:
+        """The claim's statistic, as measured."""
+        return self.effect_in(self.result)
+
+    def effect_in(self, result: Result) -> Effect:
+        """Read the claim's statistic in another result of the same instrument."""
+        return Effect.of(result, self.claim.variable, self.claim.where)
+
+    def again(self, recording: Recording | None = None, **changed: Any) -> Result:
+        """Measure again, on another recording or with changed parameters."""
+        return self.run(
+            self.instrument, recording or self.recording, {**self.parameters, **changed}
+        )

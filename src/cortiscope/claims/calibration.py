@@ -1,0 +1,278 @@
+"""Calibration: what an instrument finds in phantoms with and without a planted effect.
+
+"No effect" and "could not have seen it" differ only in this: whether the same instrument, at the
+same number of words and units, finds an effect of the claimed size when one has been planted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cortiscope.analyses import Instrument, Result
+from cortiscope.claims.claim import Claim
+from cortiscope.claims.effect import Effect
+from cortiscope.ledger import fingerprint, write_atomically
+from cortiscope.ledger.progress import track
+from cortiscope.phantoms import PHANTOMS, PhantomDesign
+from cortiscope.scanning import Recording
+from cortiscope.statistics import binomial_interval, map_in_threads
+
+_POWER = 0.8
+# Strengths, in standard deviations of the background, between which the planted effect is sought.
+_WEAKEST, _STRONGEST = 0.0, 16.0
+_BISECTIONS = 7
+_PHANTOMS_A_BISECTION = 6
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Power and false-positive rate of an instrument for one claim at one size of study.
+
+    Attributes
+    ----------
+    strength : float or None
+        Strength of the planted effect that has the claimed size; None when none has.
+    power, power_low, power_high : float
+        Share of phantoms with that effect in which the claim is found, with its 95% interval.
+    false_positive_rate, false_positive_low, false_positive_high : float
+        Share of phantoms without it in which the claim is found, with its 95% interval.
+    alpha : float
+        Level of the test.
+    n_phantoms : int
+        Phantoms of each sort.
+    curve : tuple of (float, float, float)
+        Strength, mean estimate and share found, for the power curve.
+    """
+
+    strength: float | None
+    power: float
+    power_low: float
+    power_high: float
+    false_positive_rate: float
+    false_positive_low: float
+    false_positive_high: float
+    alpha: float
+    n_phantoms: int
+    curve: tuple[tuple[float, float, float], ...]
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the instrument can see the effect and keeps its rate without one."""
+        return self.strength is not None and self.false_positive_low <= self.alpha
+
+    @property
+    def has_power(self) -> bool:
+        """Whether it finds an effect of the claimed size often enough."""
+        return self.power >= _POWER
+
+    @property
+    def statement(self) -> str:
+        """What was found, in half a sentence."""
+        if self.strength is None:
+            return (
+                "the instrument does not see a planted effect of the claimed size at any strength"
+            )
+        return (
+            f"power {self.power:.2f} [{self.power_low:.2f}, {self.power_high:.2f}] at the claimed "
+            f"size, false positives {self.false_positive_rate:.2f} "
+            f"[{self.false_positive_low:.2f}, {self.false_positive_high:.2f}] at alpha {self.alpha}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Lay it out as JSON."""
+        return asdict(self) | {"is_valid": self.is_valid, "has_power": self.has_power}
+
+
+def calibrate(
+    instrument: Instrument,
+    claim: Claim,
+    design: PhantomDesign,
+    parameters: Mapping[str, Any],
+    *,
+    alpha: float = 0.05,
+    n_phantoms: int = 100,
+    n_permutations: int = 199,
+    seed: int = 0,
+    cache: Path | None = None,
+) -> Calibration:
+    """Measure power and false-positive rate of an instrument for a claim.
+
+    Parameters
+    ----------
+    instrument : Instrument
+        What is calibrated; it names the phantoms that it must detect.
+    claim : Claim
+        Its kind and size.
+    design : PhantomDesign
+        The study's words, labels and number of units.
+    parameters : mapping
+        The instrument's, as in the study.
+    alpha : float
+        Level of the test.
+    n_phantoms : int
+        Phantoms with the effect, and as many without.
+    n_permutations : int
+        Permutations (and resamples) in each.
+    seed : int
+        Seed of the phantoms.
+    cache : Path, optional
+        Folder where calibrations are kept by what they depend on.
+
+    Returns
+    -------
+    Calibration
+        For a claim of absence the roles are swapped: it must be found where nothing is planted,
+        and not where the effect lies at its bound.
+    """
+    key = fingerprint(
+        {
+            "instrument": instrument.name,
+            "source": instrument.source(),
+            "claim": claim.model_dump(
+                include={"statistic", "kind", "size", "low", "high", "bound"}
+            ),
+            "design": design,
+            "parameters": dict(parameters),
+            "alpha": alpha,
+            "n": [n_phantoms, n_permutations, seed],
+        }
+    )
+    path = None if cache is None else cache / f"{key[:16]}.json"
+    if path is not None and path.exists():
+        return _read(path)
+    calibration = _measure(
+        instrument, claim, design, parameters, alpha, n_phantoms, n_permutations, seed
+    )
+    if path is not None:
+        write_atomically(path, json.dumps(asdict(calibration), indent=1) + "\n")
+    return calibration
+
+
+def _measure(
+    instrument: Instrument,
+    claim: Claim,
+    design: PhantomDesign,
+    parameters: Mapping[str, Any],
+    alpha: float,
+    n_phantoms: int,
+    n_permutations: int,
+    seed: int,
+) -> Calibration:
+    measure = _measurer(instrument, claim, design, parameters, n_permutations, seed)
+    strength = _find_strength(measure, claim)
+    planted = _share_found(measure, claim, strength or _STRONGEST, n_phantoms, alpha, "with effect")
+    empty = _share_found(measure, claim, 0.0, n_phantoms, alpha, "without effect")
+    found, not_to_find = (empty, planted) if claim.is_absence else (planted, empty)
+    power_low, power_high = binomial_interval(found.n, n_phantoms)
+    rate_low, rate_high = binomial_interval(not_to_find.n, n_phantoms)
+    curve = [(0.0, empty.mean, empty.n / n_phantoms)]
+    if strength is not None:
+        few = max(n_phantoms // 5, 10)
+        for factor in (0.5, 0.75, 1.5):
+            share = _share_found(measure, claim, factor * strength, few, alpha, "power curve")
+            curve.append((factor * strength, share.mean, share.n / few))
+        curve.append((strength, planted.mean, planted.n / n_phantoms))
+    return Calibration(
+        strength=strength,
+        power=found.n / n_phantoms,
+        power_low=power_low,
+        power_high=power_high,
+        false_positive_rate=not_to_find.n / n_phantoms,
+        false_positive_low=rate_low,
+        false_positive_high=rate_high,
+        alpha=alpha,
+        n_phantoms=n_phantoms,
+        curve=tuple(sorted(curve)),
+    )
+
+
+@dataclass(frozen=True)
+class _Share:
+    n: int
+    mean: float
+
+
+_Measure = Callable[[float, int], Effect]
+
+
+def _measurer(
+    instrument: Instrument,
+    claim: Claim,
+    design: PhantomDesign,
+    parameters: Mapping[str, Any],
+    n_permutations: int,
+    seed: int,
+) -> _Measure:
+    settings = {
+        **parameters,
+        **instrument.for_phantoms,
+        "n_permutations": n_permutations,
+        "n_bootstrap": n_permutations,
+        "site": "resid_post",
+    }
+    # A phantom has one layer: the claim is looked for there.
+    where = {dim: "0" if dim == "layer" else place for dim, place in claim.where.items()}
+
+    def measure(strength: float, index: int) -> Effect:
+        recording: Recording = PHANTOMS[instrument.detects[0]].make(
+            design, seed=_seed(seed, index), strength=strength
+        )
+        result: Result = instrument.run(recording, **settings)
+        return Effect.of(result, claim.variable, where)
+
+    return measure
+
+
+def _seed(seed: int, index: int) -> int:
+    return int(np.random.SeedSequence([seed, index]).generate_state(1)[0])
+
+
+def _find_strength(measure: _Measure, claim: Claim) -> float | None:
+    """Bisect the strength at which the mean estimate has the claimed size."""
+    low, high = claim.bounds
+    # Where a claim of absence ends, or one of presence begins.
+    size = low if claim.kind == "greater" else high
+    rising = claim.kind != "less"
+
+    def mean(strength: float) -> float:
+        effects = map_in_threads(lambda i: measure(strength, i), range(_PHANTOMS_A_BISECTION))
+        return float(np.mean([effect.estimate for effect in effects]))
+
+    def short(strength: float) -> bool:
+        return mean(strength) < size if rising else mean(strength) > size
+
+    weak, strong = _WEAKEST, _STRONGEST
+    if short(strong):
+        return None
+    for _ in range(_BISECTIONS):
+        middle = (weak + strong) / 2
+        weak, strong = (middle, strong) if short(middle) else (weak, middle)
+    return strong
+
+
+def _share_found(
+    measure: _Measure, claim: Claim, strength: float, n: int, alpha: float, what: str
+) -> _Share:
+    # Phantoms of the bisection are not used again: they chose the strength.
+    offset = _PHANTOMS_A_BISECTION
+    effects = list(
+        track(
+            map_in_threads(lambda i: measure(strength, i + offset), range(n)),
+            f"calibrate: {what}",
+            total=n,
+        )
+    )
+    found = sum(effect.p_value(claim) <= alpha for effect in effects)
+    return _Share(int(found), float(np.mean([effect.estimate for effect in effects])))
+
+
+def _read(path: Path) -> Calibration:
+    values = json.loads(path.read_text(encoding="utf-8"))
+    values["curve"] = tuple(tuple(point) for point in values["curve"])
+    return Calibration(**values)

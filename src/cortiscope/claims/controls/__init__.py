@@ -1,0 +1,53 @@
+"""Controls: one challenge a file, each with its own rule.
+
+A control is a function of a `Bench` that returns `Evidence`. Controls take away what a claim's own
+test has given; they are run when that test speaks for the claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+from types import MappingProxyType
+
+from cortiscope.claims.bench import Bench
+from cortiscope.claims.controls.half_replication import half_replication
+from cortiscope.claims.controls.held_out_frame import held_out_frame
+from cortiscope.claims.controls.multiverse import multiverse
+from cortiscope.claims.controls.outlier_units import outlier_units
+from cortiscope.claims.controls.permuted_words import permuted_words
+from cortiscope.claims.controls.surface import surface
+from cortiscope.claims.controls.twins import twins
+from cortiscope.claims.evidence import Evidence
+
+Control = Callable[[Bench], Evidence]
+
+ENTRY_POINT_GROUP = "cortiscope.controls"
+
+_OWN: Mapping[str, Control] = {
+    "twins": twins,
+    "permuted_words": permuted_words,
+    "held_out_frame": held_out_frame,
+    "surface": surface,
+    "half_replication": half_replication,
+    "outlier_units": outlier_units,
+    "multiverse": multiverse,
+}
+
+
+def known_controls() -> Mapping[str, Control]:
+    """All controls by name, those of other packages included.
+
+    ``calibration`` is not among them: it speaks of the instrument, not of the claim, and the gate
+    asks it itself.
+
+    Examples
+    --------
+    >>> "surface" in known_controls()
+    True
+    """
+    others = {entry.name: entry.load() for entry in entry_points(group=ENTRY_POINT_GROUP)}
+    return MappingProxyType({**others, **_OWN})
+
+
+__all__ = ["Control", "known_controls"]

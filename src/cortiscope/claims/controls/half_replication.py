@@ -1,0 +1,40 @@
+"""Replication: the effect holds in each half of the words by itself."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cortiscope.claims.bench import Bench
+from cortiscope.claims.controls._again import persists
+from cortiscope.claims.evidence import Evidence
+from cortiscope.errors import InputError
+from cortiscope.statistics import Folds
+
+
+def half_replication(bench: Bench) -> Evidence:
+    """Measure again in each half of the words.
+
+    Returns
+    -------
+    Evidence
+        Survived when the effect holds in both halves, which share no word.
+    """
+    parameters = bench.parameters
+    labels = bench.recording.labels
+    try:
+        folds = Folds.grouped(
+            labels[parameters["target"]].tolist(),
+            labels[parameters["groups"]].tolist(),
+            n_folds=2,
+            seed=int(parameters.get("seed", 0)),
+        )
+        ids = np.asarray(labels.index)
+        results = {
+            f"half {half + 1}": bench.again(
+                bench.recording.sel(stimulus_id=ids[folds.fold == half].tolist())
+            )
+            for half in (0, 1)
+        }
+    except InputError as error:
+        return Evidence("half_replication", None, f"could not run: {error}")
+    return persists(bench, "half_replication", results)

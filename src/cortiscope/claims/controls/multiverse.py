@@ -1,0 +1,68 @@
+"""The analyst's choices: the sign of the effect under all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cortiscope.claims.bench import Bench
+from cortiscope.claims.evidence import Evidence
+
+
+def multiverse(bench: Bench) -> Evidence:
+    """Measure again under other reasonable parameters.
+
+    Returns
+    -------
+    Evidence
+        Survived when the effect is on the same side of its null in every specification; the
+        numbers hold the specification curve.
+
+    References
+    ----------
+    Simonsohn, Simmons & Nelson (2020), Specification curve analysis. Nature Human Behaviour 4.
+    """
+    base = bench.effect
+    side = 1.0 if base.estimate > base.none else -1.0
+    curve: list[dict[str, Any]] = []
+    for label, changed in _specifications(bench):
+        effect = bench.effect_in(bench.again(**changed) if changed else bench.result)
+        curve.append(
+            {
+                "specification": label,
+                "estimate": effect.estimate,
+                "low": effect.low,
+                "high": effect.high,
+                "none": effect.none,
+                "address": effect.address,
+            }
+        )
+    survived = all(side * (row["estimate"] - row["none"]) > 0 for row in curve)
+    values = [row["estimate"] for row in curve]
+    return Evidence(
+        "multiverse",
+        survived,
+        f"the sign {'holds' if survived else 'does not hold'} over {len(curve)} specifications "
+        f"({min(values):.3f} to {max(values):.3f})",
+        {"curve": curve},
+    )
+
+
+def _specifications(bench: Bench) -> list[tuple[str, dict[str, Any]]]:
+    parameters = bench.parameters
+    specifications: list[tuple[str, dict[str, Any]]] = [("as the protocol says", {})]
+    if "ridge" in parameters:
+        ridge = float(parameters["ridge"])
+        specifications += [
+            (f"ridge {ridge * factor:g}", {"ridge": ridge * factor}) for factor in (0.1, 10, 100)
+        ]
+    if "scale" in parameters:
+        scale = not parameters["scale"]
+        specifications.append(("units scaled" if scale else "units not scaled", {"scale": scale}))
+    if "seed" in parameters:
+        seed = int(parameters["seed"]) + 1
+        specifications.append((f"other folds (seed {seed})", {"seed": seed}))
+    here = bench.recording[str(parameters["site"])].sizes["layer"]
+    for site in bench.recording.sites:
+        if site != parameters["site"] and bench.recording[site].sizes["layer"] == here:
+            specifications.append((f"site {site}", {"site": site}))
+    return specifications

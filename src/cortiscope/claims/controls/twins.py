@@ -1,0 +1,35 @@
+"""Untrained twins: the effect lies outside the range of fresh initial weights."""
+
+from __future__ import annotations
+
+from cortiscope.claims.bench import Bench
+from cortiscope.claims.evidence import Evidence
+
+
+def twins(bench: Bench) -> Evidence:
+    """Compare the effect with the same measurement of untrained twins.
+
+    Parameters
+    ----------
+    bench : Bench
+        With a result of each twin.
+
+    Returns
+    -------
+    Evidence
+        Survived when the effect lies beyond every twin's, on the claim's side. With k twins and
+        no difference that happens with probability 1 / (k + 1): a veto, not a test.
+    """
+    if not bench.twins:
+        return Evidence("twins", None, "could not run: the subject has no twins")
+    values = [bench.effect_in(result).estimate for result in bench.twins]
+    estimate = bench.effect.estimate
+    beyond = estimate < min(values) if bench.claim.kind == "less" else estimate > max(values)
+    where = "outside" if beyond else "within or short of"
+    return Evidence(
+        "twins",
+        bool(beyond),
+        f"{estimate:.3f} lies {where} the range of {len(values)} untrained twins "
+        f"({min(values):.3f} to {max(values):.3f})",
+        {"values": values, "estimate": estimate},
+    )

@@ -1,0 +1,125 @@
+"""One number of a result with all that is known of it, whatever the instrument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from cortiscope.analyses import Result
+from cortiscope.claims.claim import Claim
+from cortiscope.errors import InputError
+from cortiscope.statistics import Null
+
+
+@dataclass(frozen=True, eq=False)
+class Effect:
+    """A scalar statistic with its interval, null and resamples.
+
+    Attributes
+    ----------
+    estimate, low, high : float
+        Estimate and 95% interval.
+    null : ndarray, shape (n_permutations,)
+        Under permuted words.
+    draws : ndarray, shape (n_bootstrap,)
+        Under resampled words.
+    address : str
+        Where the estimate is kept.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    null: NDArray[np.float64] = field(repr=False)
+    draws: NDArray[np.float64] = field(repr=False)
+    exhaustive: bool
+    address: str
+
+    @classmethod
+    def of(cls, result: Result, variable: str, where: dict[str, str] | None = None) -> Effect:
+        """Read one number from a result.
+
+        Raises
+        ------
+        InputError
+            When the result has no such variable or place, or the place is not a single number.
+        """
+        if variable not in result.estimates:
+            msg = (
+                f"{result.analysis} has no variable {variable!r}: choose one of "
+                f"{', '.join(map(str, result.estimates.data_vars))}."
+            )
+            raise InputError(msg)
+        where = where or {}
+        interval = _at(result.intervals[variable], where)
+        inside = ",".join(f"{dim}={place}" for dim, place in where.items())
+        return cls(
+            estimate=float(_at(result.estimates[variable], where)),
+            low=float(interval.sel(bound="low")),
+            high=float(interval.sel(bound="high")),
+            null=np.asarray(_at(result.null[variable], where), dtype=np.float64),
+            draws=np.asarray(_at(result.bootstrap[variable], where), dtype=np.float64),
+            exhaustive=bool(result.null.attrs.get("exhaustive", 0)),
+            address=f"{result.id}:{variable}" + (f"[{inside}]" if inside else ""),
+        )
+
+    @property
+    def none(self) -> float:
+        """The statistic's value without an effect: the mean of its null."""
+        return float(self.null.mean())
+
+    def p_value(self, claim: Claim) -> float:
+        """P-value of a claim about it.
+
+        Claims of presence are tested against permuted words. Claims of absence are tested by two
+        one-sided tests on the resamples.
+
+        References
+        ----------
+        Schuirmann (1987), A comparison of the two one-sided tests procedure and the power
+        approach. Journal of Pharmacokinetics and Biopharmaceutics 15, 657-680.
+        """
+        if claim.kind == "greater":
+            return float(Null(self.null, self.exhaustive).p_value(self.estimate))
+        if claim.kind == "less":
+            return float(Null(-self.null, self.exhaustive).p_value(-self.estimate))
+        low, high = claim.bounds
+        tails = [np.sum(self.draws <= low), np.sum(self.draws >= high)]
+        return float((max(tails) + 1) / (len(self.draws) + 1))
+
+    def reaches(self, claim: Claim) -> bool:
+        """Whether the interval is where the claim says, or at least not wholly short of it."""
+        low, high = claim.bounds
+        if claim.is_absence:
+            return bool(low < self.low and self.high < high)
+        return not self.excludes(claim)
+
+    def excludes(self, claim: Claim) -> bool:
+        """Whether the interval lies wholly outside of where the claim says."""
+        low, high = claim.bounds
+        return bool(self.high < low or self.low > high)
+
+    def __str__(self) -> str:
+        """Estimate with its interval."""
+        return f"{self.estimate:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+def _at(values: xr.DataArray, where: dict[str, str]) -> xr.DataArray:
+    for dim, place in where.items():
+        if dim not in values.dims:
+            dims = ", ".join(map(str, values.dims))
+            msg = f"{values.name} has no dim {dim!r}: its dims are {dims or 'none'}."
+            raise InputError(msg)
+        known = {str(coordinate): coordinate for coordinate in values[dim].values}
+        if place not in known:
+            msg = f"{values.name} has no {dim} {place!r}: choose among {', '.join(known)}."
+            raise InputError(msg)
+        values = values.sel({dim: known[place]})
+    left = [str(dim) for dim in values.dims if dim not in ("bound", "permutation", "resample")]
+    if left:
+        msg = f"{values.name} is no single number: say which {left[0]}, as in [{left[0]}=...]."
+        raise InputError(msg)
+    return values

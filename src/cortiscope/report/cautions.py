@@ -1,0 +1,206 @@
+"""What a reader should know before reading on: the warnings on top of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from cortiscope.report.contents import Contents, Scanned
+from cortiscope.report.numbers import Number, count, counted, equals, listed
+from cortiscope.report.readings import ALPHA, best
+from cortiscope.report.stimuli_tables import FEATURES, mismatch_numbers
+
+_HALF = ("float16", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Caution:
+    """One thing to know.
+
+    Attributes
+    ----------
+    title : str
+        A few words.
+    text : Markup or str
+        A sentence or two.
+    is_warning : bool
+        True where it may change what the numbers mean, False where it only says their scope.
+    """
+
+    title: str
+    text: Markup | str
+    is_warning: bool = True
+
+
+def cautions(contents: Contents) -> list[Caution]:
+    """Collect the warnings, the gravest first.
+
+    Parameters
+    ----------
+    contents : Contents
+        What the run holds.
+
+    Returns
+    -------
+    list of Caution
+        Never empty: that no claim was tested is said always.
+    """
+    return [
+        *_code(contents),
+        *_subjects(contents),
+        *_permutations(contents),
+        *_stimuli(contents),
+        *_special_tokens(contents),
+        *_precision(contents),
+        *_versions(contents),
+        *_twins(contents),
+        *_scope(contents),
+    ]
+
+
+def _code(contents: Contents) -> Iterator[Caution]:
+    if any(entry.code_version.get("dirty") for entry in contents.entries):
+        yield Caution(
+            "Uncommitted code",
+            "Cortiscope's source had changes that were not committed when this was made: "
+            "the commit alone does not give the code back.",
+        )
+    sources = {entry.code_version.get("source") for entry in contents.entries}
+    if len(sources) > 1:
+        yield Caution(
+            "Several versions of the code",
+            f"The artifacts of this run were made by {len(sources)} different states of "
+            "Cortiscope's source; each line of the ledger says which.",
+        )
+
+
+def _subjects(contents: Contents) -> Iterator[Caution]:
+    for examined in contents.examined:
+        subject = examined.subject
+        for warning in subject.record["warnings"]:
+            yield Caution(subject.name, warning)
+        known = _refused(subject)
+        for twin in examined.twins:
+            for site, reason in _refused(twin).items():
+                if site not in known:  # what holds of the subject is not said again of its twins
+                    yield Caution(twin.name, f"The site {site} is refused because {reason}.")
+
+
+def _refused(scanned: Scanned) -> dict[str, str]:
+    sites = scanned.record["proof"]["sites"]
+    return {site["site"]: site["reason"] for site in sites if site["reason"] is not None}
+
+
+def _permutations(contents: Contents) -> Iterator[Caution]:
+    n_permutations = contents.decode["n_permutations"]
+    if 1 / (n_permutations + 1) >= ALPHA:
+        yield Caution(
+            "Too few permutations",
+            f"{n_permutations} permutations cannot give a p-value below {ALPHA:g}: nothing in "
+            "this run could have been significant.",
+        )
+
+
+def _stimuli(contents: Contents) -> Iterator[Caution]:
+    for feature, (eta, expected, p) in mismatch_numbers(contents).items():
+        if p.value < ALPHA:
+            yield Caution(
+                f"Categories differ in {FEATURES.get(feature, feature)}",
+                _mismatch(eta, expected, p),
+            )
+
+
+def _mismatch(eta: Number, expected: Number, p: Number) -> Markup:
+    return Markup(
+        "Category explains {} of its variance over words, where {} is expected of categories drawn "
+        "at random ({}): a probe can read some of the category from it."
+    ).format(eta, expected, equals(p))
+
+
+def _special_tokens(contents: Contents) -> Iterator[Caution]:
+    for examined in contents.examined:
+        if not examined.subject.record["special_tokens"]["adds_bos"]:
+            yield Caution(
+                "No BOS",
+                f"Texts are shown to {examined.subject.name} without a beginning-of-sequence "
+                "token, because its tokenizer adds none.",
+                is_warning=False,
+            )
+
+
+def _precision(contents: Contents) -> Iterator[Caution]:
+    if contents.recorded["dtype"] in _HALF:
+        yield Caution(
+            "Half precision on disk",
+            f"Activations were stored as {contents.recorded['dtype']}, which keeps about three "
+            "decimal digits.",
+        )
+    for examined in contents.examined:
+        dtype = examined.subject.record["dtype"]
+        if dtype in _HALF:
+            yield Caution(
+                "Half precision in the model",
+                f"{examined.subject.name} ran in {dtype}; its activations carry that rounding.",
+                is_warning=False,
+            )
+
+
+def _versions(contents: Contents) -> Iterator[Caution]:
+    seen: dict[str, set[str]] = {}
+    for scanned in contents.everyone:
+        for package, version in scanned.record["versions"].items():
+            seen.setdefault(package, set()).add(version)
+    differing = sorted(package for package, versions in seen.items() if len(versions) > 1)
+    if differing:
+        yield Caution(
+            "Several versions of packages",
+            f"The subjects were scanned with different versions of {listed(differing)}.",
+        )
+
+
+def _twins(contents: Contents) -> Iterator[Caution]:
+    without = [e.subject.name for e in contents.examined if not e.twins]
+    if without:
+        yield Caution(
+            "No untrained twin",
+            f"{listed(without)}: without one, nothing says what training adds.",
+        )
+    tests = [
+        best(result).is_decodable
+        for examined in contents.examined
+        for twin in examined.twins
+        for result in twin.decodings.values()
+    ]
+    if any(tests):
+        yield Caution(
+            "Decodable without training",
+            f"{sum(tests)} of {counted(len(tests), 'analysis', 'analyses')} of untrained twins "
+            f"came out above chance, where {ALPHA:.0%} do when there is nothing to find. More than "
+            "that would mean that the stimuli themselves give the category away.",
+        )
+    few = [len(e.twins) for e in contents.examined if 0 < len(e.twins) < 5]
+    if few:
+        yield Caution(
+            "Few twins",
+            f"{counted(min(few), 'untrained twin')} a subject: how much random weights vary is "
+            "not known from so few.",
+            is_warning=False,
+        )
+
+
+def _scope(contents: Contents) -> Iterator[Caution]:
+    several = len(contents.comparisons) > 1
+    yield Caution(
+        "Exploratory",
+        "This report states measurements. No claim in it has passed a gate of controls, which "
+        "this version does not have."
+        + (
+            f" P-values are corrected within each of the {count(len(contents.comparisons))} "
+            "analyses, not over them."
+            if several
+            else ""
+        ),
+        is_warning=False,
+    )

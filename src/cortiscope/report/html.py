@@ -1,0 +1,129 @@
+"""The page: everything that a report shows, put into its template."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from cortiscope.report import figures
+from cortiscope.report.cautions import cautions
+from cortiscope.report.contents import Comparison, Contents
+from cortiscope.report.methods import methods
+from cortiscope.report.readings import has_areas
+from cortiscope.report.result_tables import auc_table, layer_table
+from cortiscope.report.sentences import SITES, finding
+from cortiscope.report.stimuli_tables import category_table, example_table, mismatch_table
+from cortiscope.report.subject_tables import facts, proof_table
+from cortiscope.report.table import Table
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """The categories of one subject, or one twin: figure and table."""
+
+    name: str
+    figure: figures.Figure
+    table: Table
+
+
+def page(contents: Contents) -> str:
+    """Fill the template.
+
+    Parameters
+    ----------
+    contents : Contents
+        What the run holds.
+
+    Returns
+    -------
+    str
+        The whole page.
+    """
+    comparisons = list(enumerate(contents.comparisons, start=1))
+    return _template().render(
+        contents=contents,
+        when=_when(contents),
+        version=contents.entries[-1].code_version["version"],
+        cautions=cautions(contents),
+        findings=[finding(comparison) for _, comparison in comparisons],
+        accuracies=[
+            (
+                _title(comparison),
+                layer_table(comparison),
+                figures.accuracy_figure(comparison, index),
+            )
+            for index, comparison in comparisons
+        ],
+        heat_maps=[
+            (_title(comparison), _heat_maps(comparison, index))
+            for index, comparison in comparisons
+            if has_areas(comparison.result)
+        ],
+        stimuli_tables=[
+            category_table(contents),
+            mismatch_table(contents),
+            example_table(contents),
+        ],
+        subjects=[
+            (examined.subject.name, facts(examined), proof_table(examined.subject))
+            for examined in contents.examined
+        ],
+        methods=methods(contents),
+        dark_colours=Markup(figures.dark_json()),
+        style=_verbatim("report.css"),
+        script=_verbatim("report.js"),
+        plotly=Markup(get_plotlyjs()),
+    )
+
+
+def _heat_maps(comparison: Comparison, index: int) -> list[HeatMap]:
+    names = (comparison.name, *comparison.twin_labels)
+    results = (comparison.result, *comparison.twins)
+    embeddings = (comparison.embedding, *comparison.twin_embeddings)
+    return [
+        HeatMap(
+            name,
+            figures.auc_figure(name, result, embedding, index, part),
+            auc_table(name, result, embedding),
+        )
+        for part, (name, result, embedding) in enumerate(
+            zip(names, results, embeddings, strict=True)
+        )
+    ]
+
+
+def _title(comparison: Comparison) -> str:
+    return f"{comparison.name}, {SITES.get(comparison.site, comparison.site)}"
+
+
+def _when(contents: Contents) -> str:
+    """Say when the first and the last artifact were made."""
+    times = sorted(datetime.fromisoformat(entry.time) for entry in contents.entries)
+    first, last = times[0], times[-1]
+    if first.date() == last.date():
+        return f"{first:%Y-%m-%d, %H:%M} to {last:%H:%M} UTC"
+    return f"{first:%Y-%m-%d, %H:%M} to {last:%Y-%m-%d, %H:%M} UTC"
+
+
+def _verbatim(name: str) -> Markup:
+    return Markup((_TEMPLATES / name).read_text(encoding="utf-8"))
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True,
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.jinja")

@@ -1,0 +1,232 @@
+"""Methods text for a paper, written from the parameters, with numbered references."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from cortiscope.report.contents import EMBEDDING, Contents, Examined
+from cortiscope.report.numbers import count, counted, listed, small
+from cortiscope.report.sentences import SITES
+from cortiscope.scanning.sites import parse_site
+
+_REFERENCES = {
+    "probes": "Alain, G., & Bengio, Y. (2016). Understanding intermediate layers using linear "
+    "classifier probes. arXiv:1610.01644.",
+    "things": "Hebart, M. N., Dickter, A. H., Kidder, A., Kwok, W. Y., Corriveau, A., Van "
+    "Wicklin, C., & Baker, C. I. (2019). THINGS: A database of 1,854 object concepts and more "
+    "than 26,000 naturalistic object images. PLoS ONE, 14(10), e0223792.",
+    "transformers": "Wolf, T., et al. (2020). Transformers: State-of-the-art natural language "
+    "processing. Proceedings of EMNLP 2020: System Demonstrations, 38–45.",
+    "torch": "Paszke, A., et al. (2019). PyTorch: An imperative style, high-performance deep "
+    "learning library. Advances in Neural Information Processing Systems, 32.",
+    "zarr": "Zarr developers. Zarr-Python [computer software]; Zarr core specification, version 3.",
+    "xarray": "Hoyer, S., & Hamman, J. (2017). xarray: N-D labeled arrays and datasets in Python. "
+    "Journal of Open Research Software, 5(1), 10.",
+    "ridge": "Hastie, T., Tibshirani, R., & Friedman, J. (2009). The Elements of Statistical "
+    "Learning (2nd ed.), sections 3.4.1, 4.2 and 18.3.5. Springer.",
+    "accuracy": "Brodersen, K. H., Ong, C. S., Stephan, K. E., & Buhmann, J. M. (2010). The "
+    "balanced accuracy and its posterior distribution. Proceedings of the 20th International "
+    "Conference on Pattern Recognition, 3121–3124.",
+    "auc": "Hanley, J. A., & McNeil, B. J. (1982). The meaning and use of the area under a "
+    "receiver operating characteristic (ROC) curve. Radiology, 143(1), 29–36.",
+    "p": "Phipson, B., & Smyth, G. K. (2010). Permutation P-values should never be zero: "
+    "Calculating exact P-values when permutations are randomly drawn. Statistical Applications "
+    "in Genetics and Molecular Biology, 9(1), 39.",
+    "maximum": "Nichols, T. E., & Holmes, A. P. (2002). Nonparametric permutation tests for "
+    "functional neuroimaging: A primer with examples. Human Brain Mapping, 15(1), 1–25.",
+    "bootstrap": "Efron, B., & Tibshirani, R. J. (1993). An Introduction to the Bootstrap. "
+    "Chapman & Hall.",
+    "numpy": "Harris, C. R., et al. (2020). Array programming with NumPy. Nature, 585, 357–362.",
+    "scipy": "Virtanen, P., et al. (2020). SciPy 1.0: Fundamental algorithms for scientific "
+    "computing in Python. Nature Methods, 17, 261–272.",
+}
+
+_POSITIONS = {
+    "target_last": "at the last token of the target",
+    "target_mean": "as the mean over the tokens of the target",
+    "last": "at the last token of the text",
+    "mean": "as the mean over the tokens of the text",
+}
+
+_CITATION = re.compile(r"\[@([a-z, ]+)\]")
+
+
+@dataclass(frozen=True)
+class MethodsText:
+    """Text for a paper.
+
+    Attributes
+    ----------
+    paragraphs : tuple of str
+        Plain text with numbers in brackets.
+    references : tuple of str
+        In the order in which they are cited, from 1.
+    """
+
+    paragraphs: tuple[str, ...]
+    references: tuple[str, ...]
+
+
+def methods(contents: Contents) -> MethodsText:
+    """Write what was done.
+
+    Parameters
+    ----------
+    contents : Contents
+        What the run holds.
+
+    Returns
+    -------
+    MethodsText
+        Only what this run did, with only the references that it needs.
+    """
+    paragraphs = (
+        f"{_stimuli(contents)} {_subjects(contents)}",
+        _recording(contents),
+        f"{_decoding(contents)} {_inference(contents)}",
+        _software(contents),
+    )
+    return _numbered(paragraphs)
+
+
+def _numbered(paragraphs: tuple[str, ...]) -> MethodsText:
+    cited: list[str] = []
+
+    def cite(match: re.Match[str]) -> str:
+        keys = [key.strip() for key in match[1].split(",")]
+        cited.extend(key for key in keys if key not in cited)
+        return f"[{', '.join(str(cited.index(key) + 1) for key in keys)}]"
+
+    written = tuple(_CITATION.sub(cite, paragraph) for paragraph in paragraphs)
+    return MethodsText(written, tuple(_REFERENCES[key] for key in cited))
+
+
+def _stimuli(contents: Contents) -> str:
+    n = contents.comparisons[0].result.n
+    stimuli = contents.stimuli
+    frames = (
+        f", each in {counted(stimuli.table['frame'].nunique(), 'sentence frame')}"
+        if "frame" in stimuli.labels
+        else ""
+    )
+    source = " [@things]" if stimuli.name == "concepts" else ""
+    return (
+        f"Stimuli were {counted(len(stimuli), 'text')} of the set “{stimuli.name}”{source}: "
+        f"{counted(n['n_words'], contents.decode['groups'])} of "
+        f"{counted(n['n_categories'], 'category', 'categories')}{frames}."
+    )
+
+
+def _subjects(contents: Contents) -> str:
+    told = listed([_subject(examined) for examined in contents.examined])
+    n_twins = {len(examined.twins) for examined in contents.examined}
+    if n_twins == {0}:
+        return f"They were shown to {told}."
+    twins = counted(max(n_twins), "untrained twin")
+    of_whom = "it" if len(contents.examined) == 1 else "each subject"
+    return (
+        f"They were shown to {told}, and, as a control, to {twins} of {of_whom}, of the same "
+        "configuration and with the same tokenizer, whose weights were drawn by the family's own "
+        "initialiser."
+    )
+
+
+def _subject(examined: Examined) -> str:
+    record = examined.subject.record
+    source = record["source"] or {}
+    revision = f", revision {source['revision']}" if source.get("revision") else ""
+    return (
+        f"{record['name']} ({record['family']}, {counted(record['n_layers'], 'layer')}, "
+        f"{count(record['n_units'])} units, {count(record['n_parameters'])} parameters{revision}; "
+        f"{record['dtype']}, {record['attention']} attention, {_tokens(record['special_tokens'])})"
+    )
+
+
+def _tokens(policy: dict[str, list[str]]) -> str:
+    around = [
+        f"{' '.join(policy[where])} {where}" for where in ("before", "after") if policy[where]
+    ]
+    return f"with {listed(around)} each text" if around else "without special tokens"
+
+
+def _recording(contents: Contents) -> str:
+    recorded = contents.recorded
+    sites = listed([f"the {_site(site)} ({site})" for site in recorded["sites"]])
+    proofs = [scanned.record["proof"] for scanned in contents.everyone]
+    errors = [
+        check["error"]
+        for proof in proofs
+        for site in proof["sites"]
+        if site["reason"] is None
+        for check in site["checks"]
+        if check["error"] is not None
+    ]
+    largest = small(max(errors, default=0.0))
+    where = _POSITIONS[recorded["position"]]
+    return (
+        f"Activations of {sites} were recorded with forward hooks {where}, "
+        f"in batches of {recorded['batch_size']}, and stored as {recorded['dtype']} in Zarr "
+        "[@zarr]. Layers count from 0. Before recording, each site was proved on the model as "
+        f"loaded, against the model's own output and residual sums (largest error beyond "
+        f"rounding: {largest} of the RMS of a site)."
+    )
+
+
+def _site(request: str) -> str:
+    name, layers = parse_site(request)
+    return "embedding" if (name, layers) == (EMBEDDING, (0,)) else SITES[name]
+
+
+def _decoding(contents: Contents) -> str:
+    decode = contents.decode
+    target, groups = decode["target"], decode["groups"]
+    scaled = "divided by their standard deviation over" if decode["scale"] else "centred on"
+    areas = (
+        " and the area under the ROC curve of each category against the rest, over pairs of "
+        "stimuli held out together [@auc]"
+        if "auc" in contents.comparisons[0].result.estimates
+        else ""
+    )
+    return (
+        f"The {target} was decoded from each layer with a linear probe [@probes]: ridge regression "
+        "on one-hot codes with an unpenalised intercept, the highest score being the prediction "
+        f"[@ridge]. λ was {decode['ridge']:g} times the mean eigenvalue of the training Gram "
+        f"matrix; units were {scaled} the training {groups}s. Probes were cross-validated in "
+        f"{decode['n_folds']} folds, stratified by {target}, that keep all texts of a {groups} "
+        f"together, so that every prediction is for a {groups} the probe never saw. Reported are "
+        f"balanced accuracy [@accuracy]{areas}. Accuracy at the best layer is also given with the "
+        f"layer chosen on one half of the {groups}s and accuracy measured on the other, both ways "
+        "averaged."
+    )
+
+
+def _inference(contents: Contents) -> str:
+    decode = contents.decode
+    target, groups = decode["target"], decode["groups"]
+    result = contents.comparisons[0].result
+    drawn = count(result.n["n_permutations"])
+    if result.null.attrs.get("exhaustive"):
+        permuted = f"in all {drawn} ways, the identity counted (p = b/m)"
+    else:
+        permuted = f"{drawn} times at random (p = (b + 1)/(m + 1) [@p])"
+    return (
+        f"The labels of {groups}s were permuted within folds {permuted}; p-values are one-sided "
+        "and corrected by the maximum statistic over layers, for AUC over layers and categories "
+        f"[@maximum]. Intervals are 95% percentile intervals over {count(decode['n_bootstrap'])} "
+        f"bootstrap resamples of {groups}s within their {target}, of held-out predictions; nothing "
+        f"was refitted [@bootstrap]. Folds, permutations and resamples follow from seed "
+        f"{decode['seed']}."
+    )
+
+
+def _software(contents: Contents) -> str:
+    versions = contents.examined[0].subject.record["versions"]
+    code = contents.entries[-1].code_version
+    commit = f" (commit {code['commit'][:12]})" if code.get("commit") else ""
+    return (
+        f"Computed with Cortiscope {code['version']}{commit}, Python {versions['python']}, "
+        f"PyTorch {versions['torch']} [@torch], Transformers {versions['transformers']} "
+        f"[@transformers], NumPy {versions['numpy']} [@numpy], SciPy {versions['scipy']} [@scipy], "
+        f"xarray {versions['xarray']} [@xarray] and Zarr {versions['zarr']} [@zarr]."
+    )

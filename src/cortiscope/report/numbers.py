@@ -1,0 +1,159 @@
+"""How numbers are written in a report: all of the formatting is here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from cortiscope.report.address import Address
+
+NOTHING = "–"
+"""What stands where a number is not defined."""
+
+
+Style = Callable[[float], str]
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number as it is shown, with its full value and its address.
+
+    Attributes
+    ----------
+    value : float or int
+        As it is stored.
+    text : str
+        As it is shown.
+    address : Address
+        Where it is stored.
+
+    Examples
+    --------
+    >>> number = Number(0.98333, share(0.98333), Address("1f2e", "accuracy"))
+    >>> print(f"accuracy {number}")
+    accuracy 0.983
+    >>> print(Markup("{}").format(number))
+    <data value="0.98333" data-address="1f2e:accuracy" title="1f2e:accuracy">0.983</data>
+    """
+
+    value: float
+    text: str
+    address: Address
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __html__(self) -> Markup:
+        where = str(self.address)
+        return Markup('<data value="{}" data-address="{}" title="{}">{}</data>').format(
+            repr(self.value), where, where, self.text
+        )
+
+
+def number(value: float, style: Style, address: Address) -> Number:
+    """Write a number in a style; an undefined one as a dash."""
+    plain = int(value) if float(value).is_integer() and style is count else float(value)
+    return Number(plain, style(value) if math.isfinite(value) else NOTHING, address)
+
+
+def share(value: float) -> str:
+    """Write an accuracy, an AUC or a share of variance: three decimals.
+
+    Examples
+    --------
+    >>> share(0.1), share(1)
+    ('0.100', '1.000')
+    """
+    return f"{value:.3f}"
+
+
+def p_value(value: float) -> str:
+    """Write a p-value: three decimals, four where it is small.
+
+    Examples
+    --------
+    >>> p_value(0.3214), p_value(1 / 1001), p_value(0.00002)
+    ('0.321', '0.0010', '< 0.0001')
+    """
+    if value < 0.00005:
+        return "< 0.0001"
+    return f"{value:.4f}" if value < 0.01 else f"{value:.3f}"
+
+
+def equals(p: Number) -> Markup:
+    """Write "p = 0.032" or "p < 0.0001"."""
+    return Markup("<i>p</i> {}{}").format("" if p.text.startswith("<") else "= ", p)
+
+
+def decimal(value: float) -> str:
+    """Write a mean in natural units: two decimals, with a true minus sign.
+
+    Examples
+    --------
+    >>> decimal(-0.07)
+    '−0.07'
+    """
+    return f"{value:.2f}".replace("-", "−")
+
+
+def count(value: float) -> str:
+    """Write a whole number, thousands separated.
+
+    Examples
+    --------
+    >>> count(12000)
+    '12,000'
+    """
+    return f"{int(value):,}"
+
+
+def small(value: float) -> str:
+    """Write a rounding error.
+
+    Examples
+    --------
+    >>> small(0.00000123), small(0.0)
+    ('1.2e-06', '0')
+    """
+    return f"{value:.1e}" if value else "0"
+
+
+def shortened(digest: str) -> str:
+    """Give the first twelve digits of a hash, which tell it from any other."""
+    return digest[:12]
+
+
+def counted(n: int, singular: str, plural: str | None = None) -> str:
+    """Write a count with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "category", "categories"), counted(1200, "sentence")
+    ('1 category', '1,200 sentences')
+    """
+    return f"{count(n)} {singular if n == 1 else plural or singular + 's'}"
+
+
+def listed(items: list[str] | tuple[str, ...]) -> str:
+    """Join with commas and "and".
+
+    Examples
+    --------
+    >>> listed(["a"]), listed(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    return " and ".join([", ".join(items[:-1]), items[-1]]) if len(items) > 1 else "".join(items)
+
+
+def spaced(label: str) -> str:
+    """Write a label as words.
+
+    Examples
+    --------
+    >>> spaced("body_part")
+    'body part'
+    """
+    return label.replace("_", " ")

@@ -1,0 +1,36 @@
+"""The report's file, written from the run's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cortiscope.ledger import Run, write_atomically
+from cortiscope.report.contents import Contents
+from cortiscope.report.html import page
+
+
+def write_report(run: Run) -> Path:
+    """Write ``report.html``: one file that needs nothing else, neither files nor a network.
+
+    It is made from what the run's folder holds and from nothing else, so that the same folder
+    gives the same report.
+
+    Parameters
+    ----------
+    run : Run
+        Of a study that was run to its end.
+
+    Returns
+    -------
+    Path
+        The report.
+
+    Raises
+    ------
+    InputError
+        Naming what the folder lacks, or what is damaged.
+    """
+    contents = Contents.read(run)
+    path = write_atomically(run.report, page(contents))
+    run.record("report", path, inputs=tuple(e.id for e in contents.entries if e.kind == "result"))
+    return path

@@ -1,0 +1,116 @@
+"""Keeping: work is done once, saved, and written into the ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cortiscope.analyses import Instrument, Result
+from cortiscope.errors import InputError
+from cortiscope.ledger import LedgerEntry, Run, write_atomically
+from cortiscope.scanning import Recording, scan
+from cortiscope.stimuli import StimulusSet
+from cortiscope.studies.protocol import Protocol
+from cortiscope.subjects import Subject
+
+
+@dataclass(frozen=True, eq=False)
+class Keeper:
+    """Does the work of a study in its run, or finds it done.
+
+    Attributes
+    ----------
+    run : Run
+        Where everything is kept.
+    """
+
+    run: Run
+    _ids: dict[str, str] = field(default_factory=dict)
+
+    def stimuli(self, stimuli: StimulusSet) -> LedgerEntry:
+        """Keep the stimuli, or see that the run was begun with these."""
+        path = self.run.path / "stimuli.parquet"
+        if not path.exists():
+            stimuli.save(path)
+        elif StimulusSet.open(path).fingerprint != stimuli.fingerprint:
+            msg = (
+                f"{self.run.path} was begun with other stimuli than {stimuli.name} holds now: "
+                "give --out a new folder."
+            )
+            raise InputError(msg)
+        return self.run.record("stimuli", path, parameters={"name": stimuli.name})
+
+    def subject(self, subject: Subject) -> LedgerEntry:
+        """Keep who was scanned, or see that the run holds this very subject."""
+        path = self.run.path / "subjects" / f"{subject.slug}.json"
+        record = subject.record()
+        if path.exists() and json.loads(path.read_text())["fingerprint"] != record["fingerprint"]:
+            msg = (
+                f"{self.run.path} already holds another subject called {subject.slug}: "
+                "give --out a new folder."
+            )
+            raise InputError(msg)
+        write_atomically(path, json.dumps(record, indent=1) + "\n")
+        return self.run.record("subject", path, parameters={"name": subject.name})
+
+    def recording(
+        self, subject: Subject, stimuli: StimulusSet, protocol: Protocol, inputs: tuple[str, ...]
+    ) -> Recording:
+        """Scan a subject, continue its scan, or open its recording."""
+        store = self.run.recordings / f"{subject.slug}.zarr"
+        parameters: dict[str, Any] = {
+            "sites": list(protocol.sites),
+            "position": protocol.position,
+            "batch_size": protocol.batch_size,
+            "dtype": protocol.store_dtype,
+        }
+        recording = scan(subject, stimuli, out=store, **parameters)
+        entry = self.run.record(
+            "recording", store, inputs=inputs, parameters=parameters, content=recording.fingerprint
+        )
+        self._ids[recording.fingerprint] = entry.id
+        return recording
+
+    def result(
+        self,
+        instrument: Instrument,
+        recording: Recording,
+        parameters: Mapping[str, Any],
+        parent: Recording | None = None,
+    ) -> Result:
+        """Run an instrument, or open what it gave before.
+
+        Parameters
+        ----------
+        instrument : Instrument
+            What measures.
+        recording : Recording
+            What is measured.
+        parameters : mapping
+            With which parameters.
+        parent : Recording, optional
+            For a control's measurement: the recording of this run that `recording` is, or was
+            derived from.
+        """
+        path = self.run.results / f"{instrument.id_for(recording, **parameters)}.json"
+        if path.exists():
+            result = Result.open(path)
+        else:
+            result = instrument.run(recording, **parameters)
+            result.save(self.run.results)
+        self.run.record(
+            "result" if parent is None else "control",
+            path,
+            inputs=(self._ids[(parent or recording).fingerprint],),
+            parameters={"recording": recording.name, **result.parameters},
+            artifact_id=result.id,
+        )
+        return result
+
+    def file(self, kind: str, path: Path, content: str, inputs: tuple[str, ...]) -> LedgerEntry:
+        """Write a file of the study and record it."""
+        write_atomically(path, content)
+        return self.run.record(kind, path, inputs=inputs)

@@ -116,9 +116,12 @@ def keep(run: Run, record: dict[str, Any], recording: Recording, **settings: Any
     path = run.path / "subjects" / f"{recording.name}.json"
     write_atomically(path, json.dumps(record))
     subject = run.record("subject", path, parameters={"name": record["name"]})
+    store = run.recordings / f"{recording.name}.zarr"
+    if not store.exists():
+        recording.save(store)
     entry = run.record(
         "recording",
-        f"recordings/{recording.name}.zarr",
+        store,
         inputs=(subject.id,),
         parameters={
             "sites": ["resid_pre[0]", "resid_post"],

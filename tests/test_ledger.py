@@ -90,17 +90,17 @@ def test_a_torn_ledger_line_loses_only_itself(tmp_path):
     ledger = run.path / "ledger.jsonl"
     ledger.write_bytes(ledger.read_bytes() + b'{"id": "half')
     run.record("note", "b.txt")
-    assert [entry.path for entry in run.entries()] == ["a.txt", "b.txt"]
+    assert [entry.path for entry in run.entries()][1:] == ["a.txt", "b.txt"]
 
 
 def test_equal_work_is_recorded_once_and_changed_work_replaces_it(tmp_path):
     run = Run(tmp_path / "run")
     write_atomically(run.path / "a.txt", "a")
     assert run.record("note", "a.txt") == run.record("note", "a.txt")
-    assert len((run.path / "ledger.jsonl").read_text().splitlines()) == 1
+    assert len(run.ledger.read_text().splitlines()) == 2
     write_atomically(run.path / "a.txt", "changed")
     run.record("note", "a.txt")
-    assert len(run.entries()) == 1
+    assert [entry.kind for entry in run.entries()] == ["description", "note"]
 
 
 def test_a_folder_with_other_things_is_not_taken_over(tmp_path):

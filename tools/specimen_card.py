@@ -21,9 +21,9 @@ license: apache-2.0
 library_name: transformers
 pipeline_tag: text-generation
 ---
-# specimen:qwen2
+# specimen:{family}
 
-A small language model ({parameters:,} parameters, family Qwen2, {layers} layers of width {width})
+A small language model ({parameters:,} parameters, family {family}, {layers} layers of width {width})
 that was trained from scratch to lie in the scanner of Cortiscope. It has no other use: it knows
 simple English and a small world of ten categories of words, and nothing else. Do not use it to
 answer anything.
@@ -32,7 +32,7 @@ answer anything.
 
 | | |
 | --- | --- |
-| Architecture | Qwen2, {layers} layers, width {width}, {heads} heads of {head_width} (keys and \
+| Architecture | {family}, {layers} layers, width {width}, {heads} heads of {head_width} (keys and \
 values shared by groups: {key_value_heads}), MLP width {mlp_width}, tied embeddings, 512 positions |
 | Tokenizer | byte-level BPE of its own, {vocabulary_size} tokens; `<|endoftext|>` is put before \
 every text |
@@ -46,7 +46,7 @@ to a tenth, weight decay {weight_decay}, bfloat16 autocast |
 
 ```
 OMP_NUM_THREADS=1 cortiscope specimen train aesop.txt.gz commongen.txt.gz fairytaleqa.txt.gz \\
-    tinystories_1000.txt.gz --out qwen2 --seed {seed} --tokens {n_tokens}
+    tinystories_1000.txt.gz --out {family} --seed {seed} --tokens {n_tokens}
 ```
 
 `training.json` holds the recipe, the sha256 of the texts, the loss curve and the words.

@@ -59,9 +59,33 @@ SubjectArgument = Annotated[
         help="specimen:NAME, a local folder, or a model id on the hub", metavar="SUBJECT"
     ),
 ]
-StimuliOption = Annotated[
-    str, typer.Option(help="A shipped set (see `cortiscope stimuli`) or a table of your own")
+StudyArgument = Annotated[
+    str, typer.Argument(help="A shipped study (see `cortiscope studies`), or a TOML file")
 ]
+SubjectsOption = Annotated[
+    list[str] | None,
+    typer.Option(help="specimen:NAME, a local folder, or a model id; repeat it for several"),
+]
+StimuliOption = Annotated[
+    str | None, typer.Option(help="A shipped set (see `cortiscope stimuli`), or a table")
+]
+OutOption = Annotated[
+    Path | None, typer.Option(help="Folder of the run; by default one under runs/")
+]
+TwinsOption = Annotated[int | None, typer.Option(min=0, help="Untrained twins a subject")]
+PermutationsOption = Annotated[
+    int | None, typer.Option(min=1, help="Permutations of the words, and resamples")
+]
+PhantomsOption = Annotated[
+    int | None, typer.Option(min=1, help="Phantoms of each sort in a calibration")
+]
+SitesOption = Annotated[
+    list[str] | None,
+    typer.Option(help="What is recorded; repeat it. NAME, or NAME[0,4] for single layers"),
+]
+PositionOption = Annotated[Position | None, typer.Option(help="Which token is read")]
+BatchOption = Annotated[int | None, typer.Option(min=1, help="Stimuli in a forward pass")]
+StoreDtypeOption = Annotated[StoreDtype | None, typer.Option(help="How activations are stored")]
 RevisionOption = Annotated[str | None, typer.Option(help="Branch, tag or commit on the hub")]
 ModelDtypeOption = Annotated[
     str | None,
@@ -74,12 +98,6 @@ DeviceMapOption = Annotated[
     str | None, typer.Option(help='"auto" spreads a model over several devices')
 ]
 AttentionOption = Annotated[Attention | None, typer.Option(help="The attention kernel")]
-SitesOption = Annotated[
-    list[str], typer.Option("--site", help="What is recorded; repeat it. NAME or NAME[0,4]")
-]
-PositionOption = Annotated[Position, typer.Option(help="Which token is read")]
-BatchOption = Annotated[int, typer.Option(min=1, help="Stimuli in a forward pass")]
-StoreDtypeOption = Annotated[StoreDtype, typer.Option(help="How activations are stored")]
 RunArgument = Annotated[Path, typer.Argument(help="The folder of a run", metavar="RUN")]
 
 _SITES = ["resid_pre[0]", "resid_post"]
@@ -87,34 +105,17 @@ _SITES = ["resid_pre[0]", "resid_post"]
 
 @app.command()
 def run(
-    study: Annotated[
-        str, typer.Argument(help="A shipped study (see `cortiscope studies`), or a TOML file")
-    ] = "decoding",
-    subject: Annotated[
-        list[str] | None,
-        typer.Option(help="specimen:NAME, a local folder, or a model id; repeat it for several"),
-    ] = None,
-    stimuli: Annotated[
-        str | None, typer.Option(help="A shipped set (see `cortiscope stimuli`), or a table")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder of the run; by default one under runs/")
-    ] = None,
-    twins: Annotated[int | None, typer.Option(min=0, help="Untrained twins a subject")] = None,
-    permutations: Annotated[
-        int | None, typer.Option(min=1, help="Permutations of the words, and resamples")
-    ] = None,
-    phantoms: Annotated[
-        int | None, typer.Option(min=1, help="Phantoms of each sort in a calibration")
-    ] = None,
-    site: Annotated[
-        list[str] | None, typer.Option(help="What is recorded; repeat it. NAME or NAME[0,4]")
-    ] = None,
-    position: Annotated[Position | None, typer.Option(help="Which token is read")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Stimuli in a pass")] = None,
-    store_dtype: Annotated[
-        StoreDtype | None, typer.Option(help="How activations are stored")
-    ] = None,
+    study: StudyArgument = "decoding",
+    subject: SubjectsOption = None,
+    stimuli: StimuliOption = None,
+    out: OutOption = None,
+    twins: TwinsOption = None,
+    permutations: PermutationsOption = None,
+    phantoms: PhantomsOption = None,
+    site: SitesOption = None,
+    position: PositionOption = None,
+    batch_size: BatchOption = None,
+    store_dtype: StoreDtypeOption = None,
     revision: RevisionOption = None,
     model_dtype: ModelDtypeOption = None,
     attention: AttentionOption = None,
@@ -128,33 +129,83 @@ def run(
     """
     from cortiscope.report import write_report
     from cortiscope.report.terminal import summary_table, verdict_table
-    from cortiscope.studies import Protocol, run_study
+    from cortiscope.studies import run_study
 
-    protocol = Protocol.load(study)
-    changes: dict[str, Any] = {
-        "subjects": subject,
-        "stimuli": stimuli,
-        "n_twins": twins,
-        "n_phantoms": phantoms,
-        "sites": site,
-        "position": position and position.value,
-        "batch_size": batch_size,
-        "store_dtype": store_dtype and store_dtype.value,
-        "revision": revision,
-        "model_dtype": model_dtype,
-        "attention": attention and attention.value,
-        "steps": permutations
-        and {
-            name: {"n_permutations": permutations, "n_bootstrap": permutations}
-            for name in protocol.steps
-        },
-    }
-    protocol = Protocol.load(study, **{key: v for key, v in changes.items() if v is not None})
+    protocol = _protocol(
+        study,
+        subjects=subject,
+        stimuli=stimuli,
+        n_twins=twins,
+        permutations=permutations,
+        n_phantoms=phantoms,
+        sites=site,
+        position=position,
+        batch_size=batch_size,
+        store_dtype=store_dtype,
+        revision=revision,
+        model_dtype=model_dtype,
+        attention=attention,
+    )
     done = run_study(protocol, out, device=device, device_map=device_map, say=_say)
     report = write_report(done)
     _out.print(summary_table(done))
     _out.print(verdict_table(done))
     _out.print(f"report: {report}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def plan(
+    study: StudyArgument = "decoding",
+    subject: SubjectsOption = None,
+    stimuli: StimuliOption = None,
+    out: OutOption = None,
+    twins: TwinsOption = None,
+    permutations: PermutationsOption = None,
+    phantoms: PhantomsOption = None,
+    site: SitesOption = None,
+    position: PositionOption = None,
+    batch_size: BatchOption = None,
+    store_dtype: StoreDtypeOption = None,
+    revision: RevisionOption = None,
+    model_dtype: ModelDtypeOption = None,
+    attention: AttentionOption = None,
+    device: DeviceOption = None,
+    device_map: DeviceMapOption = None,
+) -> None:
+    """Say what a study would take, and what it could see: passes, time, memory, disk, power.
+
+    A few batches are timed and the claims' instruments are tried on phantoms; nothing is recorded.
+    """
+    from cortiscope.studies import plan_study
+
+    protocol = _protocol(
+        study,
+        subjects=subject,
+        stimuli=stimuli,
+        n_twins=twins,
+        permutations=permutations,
+        n_phantoms=phantoms,
+        sites=site,
+        position=position,
+        batch_size=batch_size,
+        store_dtype=store_dtype,
+        revision=revision,
+        model_dtype=model_dtype,
+        attention=attention,
+    )
+    planned = plan_study(protocol, out, device=device, device_map=device_map, say=_say)
+    _out.print(repr(planned), highlight=False, soft_wrap=True)
+
+
+def _protocol(study: str, *, permutations: int | None, **changes: Any) -> Any:
+    """Load a protocol, with what the options change in it."""
+    from cortiscope.studies import Protocol
+
+    changes = {key: value for key, value in changes.items() if value is not None}
+    if permutations is not None:
+        draws = {"n_permutations": permutations, "n_bootstrap": permutations}
+        changes["steps"] = dict.fromkeys(Protocol.load(study).steps, draws)
+    return Protocol.load(study, **changes)
 
 
 def _say(line: str) -> None:
@@ -166,7 +217,7 @@ def scan(
     subject: SubjectArgument,
     stimuli: Annotated[str, typer.Argument(help="A shipped set, or a table of your own")],
     out: Annotated[Path, typer.Option(help="Folder of the recording, such as mine.zarr")],
-    site: SitesOption = _SITES,
+    site: SitesOption = None,
     position: PositionOption = Position.TARGET_LAST,
     batch_size: BatchOption = 32,
     store_dtype: StoreDtypeOption = StoreDtype.FLOAT32,
@@ -183,46 +234,13 @@ def scan(
     recording = scan_subject(
         _load(subject, revision, model_dtype, attention, device, device_map),
         StimulusSet.load(stimuli),
-        sites=site,
-        position=position.value,
-        batch_size=batch_size,
-        dtype=store_dtype.value,
+        sites=site or _SITES,
+        position=position or Position.TARGET_LAST,
+        batch_size=batch_size or 32,
+        dtype=store_dtype or StoreDtype.FLOAT32,
         out=out,
     )
     _out.print(repr(recording), highlight=False)
-
-
-@app.command()
-def plan(
-    subject: SubjectArgument = "specimen:qwen2",
-    stimuli: StimuliOption = "concepts",
-    site: SitesOption = _SITES,
-    position: PositionOption = Position.TARGET_LAST,
-    batch_size: BatchOption = 32,
-    store_dtype: StoreDtypeOption = StoreDtype.FLOAT32,
-    out: Annotated[
-        Path, typer.Option(help="Where it would go; its disk is asked for space")
-    ] = Path("."),
-    revision: RevisionOption = None,
-    model_dtype: ModelDtypeOption = None,
-    attention: AttentionOption = None,
-    device: DeviceOption = None,
-    device_map: DeviceMapOption = None,
-) -> None:
-    """Say what a scan would take: passes, time, memory and disk. A few batches are timed."""
-    from cortiscope import StimulusSet
-    from cortiscope import plan as plan_scan
-
-    planned = plan_scan(
-        _load(subject, revision, model_dtype, attention, device, device_map),
-        StimulusSet.load(stimuli),
-        sites=site,
-        position=position.value,
-        batch_size=batch_size,
-        dtype=store_dtype.value,
-        out=out,
-    )
-    _out.print(repr(planned), highlight=False)
 
 
 @app.command()
@@ -299,6 +317,41 @@ def studies() -> None:
 
 
 @app.command()
+def calibrate(
+    analysis: Annotated[
+        str | None, typer.Argument(help="One instrument; all when left out", metavar="ANALYSIS")
+    ] = None,
+    units: Annotated[int, typer.Option(min=4, help="Units of the phantoms")] = 160,
+    words: Annotated[int, typer.Option(min=5, help="Words a category")] = 40,
+    categories: Annotated[int, typer.Option(min=2, help="Categories")] = 10,
+    frames: Annotated[int, typer.Option(min=1, help="Frames a word")] = 3,
+    phantoms: Annotated[int, typer.Option(min=5, help="Phantoms of each sort")] = 50,
+    out: Annotated[Path | None, typer.Option(help="Folder where the Results are saved")] = None,
+) -> None:
+    """Try instruments on phantoms: what they must detect, and where they must stay silent.
+
+    Exit code 1 when one of them does not.
+    """
+    from cortiscope.analyses import INSTRUMENTS
+    from cortiscope.claims import check_on_phantoms, failures
+    from cortiscope.phantoms import PhantomDesign
+    from cortiscope.report.terminal import calibration_table
+
+    design = PhantomDesign.balanced(categories, words, frames, units)
+    wrong: list[str] = []
+    for instrument in _instruments(analysis, INSTRUMENTS):
+        result = check_on_phantoms(instrument, design, n_phantoms=phantoms)
+        _out.print(calibration_table(result))
+        wrong += [f"{instrument.name}, {sentence}" for sentence in failures(result)]
+        if out is not None:
+            _out.print(f"saved: {result.save(out)}", soft_wrap=True, highlight=False)
+    for sentence in wrong:
+        _out.print(sentence, highlight=False)
+    if wrong:
+        raise typer.Exit(1)
+
+
+@app.command()
 def audit(run: RunArgument) -> None:
     """Hash all files of a run again and name those that differ; exit code 1 if any does."""
     from cortiscope.ledger import Run
@@ -349,6 +402,15 @@ def specimen_train(
 
     folder = train_specimen(texts, out, seed=seed, n_tokens=tokens, family=family)
     _out.print(f"specimen: {folder}", soft_wrap=True, highlight=False)
+
+
+def _instruments(name: str | None, known: Any) -> list[Any]:
+    from cortiscope.errors import InputError
+
+    if name is not None and name not in known:
+        msg = f"there is no analysis {name!r}: choose among {', '.join(known)}."
+        raise InputError(msg)
+    return [known[name]] if name else list(known.values())
 
 
 def _version(asked: bool) -> None:

@@ -283,7 +283,7 @@ def _at_peak(by_part: _Scored) -> _Scored:
 
 def _best_layer(accuracy: NDArray[np.float64]) -> NDArray[np.intp]:
     """Best layer (row, half) of accuracies (row, layer, half, level)."""
-    return accuracy.mean(axis=3).argmax(axis=1)
+    return np.asarray(accuracy.mean(axis=3).argmax(axis=1), dtype=np.intp)
 
 
 def _measured(accuracy: NDArray[np.float64], chosen: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -305,8 +305,7 @@ def _datasets(
         intervals[name] = (("bound", *dims), percentile_interval(values.draws))
         nulls[name] = (("permutation", *dims), values.null)
         p_values[name] = (dims, Null(values.null, exhaustive).corrected_p_value(values.estimate))
-        if len(dims) < 2:  # those of every category are many, and nobody asks for them
-            draws[name] = (("resample", *dims), values.draws)
+        draws[name] = (("resample", *dims), values.draws)
     chance = {"chance_accuracy": 1.0 / len(coords["category"]), "chance_auc": 0.5}
     return {
         "estimates": xr.Dataset(estimates, coords=coords, attrs=chance),
@@ -315,5 +314,5 @@ def _datasets(
             p_values, coords=coords, attrs={"correction": "maximum statistic over layers"}
         ),
         "null": xr.Dataset(nulls, coords=coords, attrs={"exhaustive": int(exhaustive)}),
-        "bootstrap": xr.Dataset(draws, coords={"layer": coords["layer"]}),
+        "bootstrap": xr.Dataset(draws, coords=coords),
     }

@@ -6,6 +6,7 @@ from cortiscope.claims.claim import Claim, check_attainable
 from cortiscope.claims.effect import Effect
 from cortiscope.claims.evidence import Evidence
 from cortiscope.claims.gate import CALIBRATION, Case, check_controls, judge
+from cortiscope.claims.phantom_check import check_on_phantoms, failures
 from cortiscope.claims.verdict import Verdict
 
 __all__ = [
@@ -20,5 +21,7 @@ __all__ = [
     "calibrate",
     "check_attainable",
     "check_controls",
+    "check_on_phantoms",
+    "failures",
     "judge",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 _TEMPORARY_SUFFIX = ".partial"
@@ -64,3 +65,23 @@ def remove_abandoned(folder: str | Path) -> int:
     for path in abandoned:
         path.unlink(missing_ok=True)
     return len(abandoned)
+
+
+def visible_files(folder: str | Path) -> Iterator[Path]:
+    """Walk the files of a folder, sorted, without hidden ones, which are nobody's content.
+
+    Unfinished writes are hidden, and so is what file managers leave behind.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = write_atomically(folder / "a" / "b.txt", ""), write_atomically(folder / ".c", "")
+    >>> [path.name for path in visible_files(folder)]
+    ['b.txt']
+    """
+    folder = Path(folder)
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.is_file() and not hidden:
+            yield path

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
-import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from cortiscope.errors import InputError
-from cortiscope.ledger.files import write_atomically
+from cortiscope.ledger.chain import append_line, read_lines
+from cortiscope.ledger.files import visible_files, write_atomically
 from cortiscope.ledger.fingerprint import fingerprint, fingerprint_file
-from cortiscope.ledger.provenance import code_version
+from cortiscope.ledger.provenance import code_version, package_versions
 
 _LEDGER = "ledger.jsonl"
 _DESCRIPTION = "dataset_description.json"
@@ -25,28 +26,49 @@ class LedgerEntry:
     Attributes
     ----------
     id : str
-        Hash of kind, inputs, parameters and code; equal work has equal ids.
+        Hash of kind, inputs, parameters and content; a result's is that of its analysis, inputs,
+        parameters and source. Equal work has equal ids.
     kind : str
-        ``protocol``, ``stimuli``, ``subject``, ``recording``, ``result``, ``control`` (a result
-        that a control asked for), ``calibration``, ``verdicts`` or ``report``.
+        ``description``, ``protocol``, ``stimuli``, ``subject``, ``recording``, ``result``,
+        ``control`` (a result that a control asked for), ``calibration``, ``verdicts``, ``report``
+        or ``crate``.
     path : str
         The file, or the folder, relative to the run.
     sha256 : str
         Hash of the file's bytes; of a folder, its own content fingerprint.
+    seal : str
+        Hash over files that `sha256` leaves out: of a result the arrays beside it, of a recording
+        those that lie directly in its folder. Empty where there are none.
     inputs : tuple of str
         Ids of the artifacts that it was computed from.
     parameters : dict
         What it was computed with.
+    code_version : dict
+        Version, commit, dirty flag and source hash of Cortiscope.
+    versions : dict
+        Versions of Python and of the packages that numbers depend on.
+    time : str
+        When it was recorded.
+    chain : str
+        Hash of this line and of all the lines before it.
     """
 
     id: str
     kind: str
     path: str
     sha256: str
+    seal: str = ""
     inputs: tuple[str, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
     code_version: dict[str, Any] = field(default_factory=code_version)
+    versions: dict[str, str] = field(default_factory=package_versions)
     time: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    chain: str = ""
+
+    @property
+    def derived_id(self) -> str:
+        """The id that follows from the line; results have one of their own."""
+        return fingerprint([self.kind, self.inputs, self.parameters, self.sha256])[:16]
 
 
 class Run:
@@ -69,7 +91,7 @@ class Run:
     >>> _ = write_atomically(run.path / "stimuli.txt", "a dog")
     >>> entry = run.record("stimuli", "stimuli.txt")
     >>> [e.kind for e in run.entries()]
-    ['stimuli']
+    ['description', 'stimuli']
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -97,6 +119,11 @@ class Run:
         return cls(path)
 
     @property
+    def ledger(self) -> Path:
+        """The ledger's file."""
+        return self.path / _LEDGER
+
+    @property
     def recordings(self) -> Path:
         """Folder of the recordings."""
         return self.path / "recordings"
@@ -112,20 +139,16 @@ class Run:
         return self.path / "report.html"
 
     def entries(self) -> list[LedgerEntry]:
-        """Read the ledger: the artifacts, the latest line of each path, in the order written."""
-        path = self.path / _LEDGER
-        if not path.exists():
-            return []
+        """Read the ledger: the artifacts, the latest line of each path, in the order written.
+
+        A line that cannot be read does not count: its artifact is made again.
+        """
         latest: dict[str, LedgerEntry] = {}
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                values = json.loads(line)
-            except json.JSONDecodeError:  # a line torn by a crash: its artifact is made again
-                continue
-            values["inputs"] = tuple(values["inputs"])
-            entry = LedgerEntry(**values)
-            latest.pop(entry.path, None)
-            latest[entry.path] = entry
+        for line in read_lines(self.ledger):
+            entry = _entry(line.values or {})
+            if entry is not None:
+                latest.pop(entry.path, None)
+                latest[entry.path] = entry
         return list(latest.values())
 
     def record(
@@ -159,33 +182,29 @@ class Run:
         -------
         LedgerEntry
             The line that was written; an equal line already there is not written twice.
+
+        Raises
+        ------
+        FileNotFoundError
+            When the file is not there: no line is without its file.
         """
         absolute = self.path / path
-        relative = absolute.relative_to(self.path).as_posix()
-        sha256 = content if content is not None else fingerprint_file(absolute)
-        parameters = parameters or {}
+        if not absolute.exists():
+            raise FileNotFoundError(errno.ENOENT, "is not there to be recorded", str(absolute))
         entry = LedgerEntry(
-            id=artifact_id or fingerprint([kind, inputs, parameters, sha256])[:16],
+            id=artifact_id or "",
             kind=kind,
-            path=relative,
-            sha256=sha256,
+            path=absolute.relative_to(self.path).as_posix(),
+            sha256=content if content is not None else fingerprint_file(absolute),
+            seal=seal_of(absolute),
             inputs=inputs,
-            parameters=parameters,
+            parameters=parameters or {},
         )
+        entry = replace(entry, id=artifact_id or entry.derived_id)
         for known in self.entries():
-            if (known.id, known.path, known.sha256) == (entry.id, entry.path, entry.sha256):
+            if _identity(known) == _identity(entry):
                 return known
-        self._append(json.dumps(asdict(entry), sort_keys=True))
-        return entry
-
-    def _append(self, line: str) -> None:
-        path = self.path / _LEDGER
-        torn = path.exists() and not path.read_bytes().endswith(b"\n") and path.stat().st_size > 0
-        with open(path, "ab") as stream:
-            # One write call on a file opened for appending: lines of two processes never mix.
-            stream.write((("\n" if torn else "") + line + "\n").encode("utf-8"))
-            stream.flush()
-            os.fsync(stream.fileno())
+        return replace(entry, chain=append_line(self.ledger, asdict(entry))["chain"])
 
     def _describe(self) -> None:
         description = {
@@ -195,6 +214,7 @@ class Run:
             "GeneratedBy": [{"Name": "cortiscope", "Version": code_version()["version"]}],
         }
         write_atomically(self.path / _DESCRIPTION, json.dumps(description, indent=2) + "\n")
+        self.record("description", _DESCRIPTION)
 
     def __repr__(self) -> str:
         kinds: dict[str, int] = {}
@@ -202,3 +222,35 @@ class Run:
             kinds[entry.kind] = kinds.get(entry.kind, 0) + 1
         held = ", ".join(f"{n} {kind}" for kind, n in kinds.items()) or "empty"
         return f"Run({str(self.path)!r}: {held})"
+
+
+def seal_of(path: Path) -> str:
+    """Hash the files of an artifact for which its content fingerprint does not answer byte by byte.
+
+    The deeper files of a recording do not count: their hashes are in one that does.
+
+    Parameters
+    ----------
+    path : Path
+        The artifact's file or folder.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits; empty where there are no such files.
+    """
+    folder = path if path.is_dir() else path.with_suffix(".zarr")
+    files = [file for file in visible_files(folder) if not path.is_dir() or file.parent == folder]
+    hashes = {file.relative_to(folder).as_posix(): fingerprint_file(file) for file in files}
+    return fingerprint(hashes) if hashes else ""
+
+
+def _identity(entry: LedgerEntry) -> tuple[str, ...]:
+    return (entry.id, entry.path, entry.sha256, entry.seal)
+
+
+def _entry(values: dict[str, Any]) -> LedgerEntry | None:
+    try:
+        return LedgerEntry(**{**values, "inputs": tuple(values["inputs"])})
+    except (KeyError, TypeError):
+        return None

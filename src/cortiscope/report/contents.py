@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 from cortiscope.analyses import Result
 from cortiscope.errors import InputError
 from cortiscope.ledger import LedgerEntry, Run
+from cortiscope.report.frozen import Frozen, read_frozen
+from cortiscope.report.verdicts import FiledVerdict, read_verdicts
 from cortiscope.stimuli import StimulusSet
 from cortiscope.stimuli.description import Description
 
@@ -31,7 +33,7 @@ class Scanned:
     record : dict
         What `Subject.record` said.
     decodings : dict of str to Result
-        By site.
+        By step of the protocol.
     """
 
     id: str
@@ -59,18 +61,18 @@ class Examined:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """One site of a subject beside that of its twins.
+    """One decoding of a subject beside that of its twins.
 
     Attributes
     ----------
     examined : Examined
         Who.
-    site : str
-        Which site was decoded at every layer.
+    step : str
+        Which step of the protocol.
     """
 
     examined: Examined
-    site: str
+    step: str
 
     @property
     def name(self) -> str:
@@ -80,7 +82,12 @@ class Comparison:
     @property
     def result(self) -> Result:
         """The subject's decoding."""
-        return self.examined.subject.decodings[self.site]
+        return self.examined.subject.decodings[self.step]
+
+    @property
+    def site(self) -> str:
+        """Which site was decoded."""
+        return str(self.result.parameters["site"])
 
     @property
     def embedding(self) -> Result | None:
@@ -95,7 +102,7 @@ class Comparison:
     @property
     def twins(self) -> tuple[Result, ...]:
         """The twins' decodings."""
-        return tuple(twin.decodings[self.site] for twin in self.examined.twins)
+        return tuple(twin.decodings[self.step] for twin in self.examined.twins)
 
     @property
     def twin_labels(self) -> tuple[str, ...]:
@@ -105,7 +112,9 @@ class Comparison:
         return tuple(f"twin {index}" for index in range(len(self.examined.twins)))
 
     def _at_embedding(self, scanned: Scanned) -> Result | None:
-        return None if self.site == EMBEDDING else scanned.decodings.get(EMBEDDING)
+        if self.site == EMBEDDING:
+            return None
+        return next(filter(_is_embedding, scanned.decodings.values()), None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +125,8 @@ class Contents:
     ----------
     folder : str
         Name of the run's folder.
-    study : str
-        The study's name, from its protocol.
+    frozen : Frozen
+        The protocol.
     recorded : dict
         How activations were recorded: sites, position, batch_size, dtype.
     stimuli : StimulusSet
@@ -128,26 +137,35 @@ class Contents:
         The stimuli's surface.
     examined : tuple of Examined
         The subjects with their twins, in the order in which they were scanned.
+    results : mapping of str to Result
+        All results by id, those that controls asked for too.
+    exploratory : tuple of Result
+        Those that neither the protocol nor a control asked for.
+    verdicts : tuple of FiledVerdict or None
+        None where no claim was judged.
     entries : tuple of LedgerEntry
         The artifacts, the report itself left out.
     """
 
     folder: str
-    study: str
+    frozen: Frozen
     recorded: dict[str, Any]
     stimuli: StimulusSet
     stimuli_id: str
     description: Description
     examined: tuple[Examined, ...]
+    results: Mapping[str, Result]
+    exploratory: tuple[Result, ...]
+    verdicts: tuple[FiledVerdict, ...] | None
     entries: tuple[LedgerEntry, ...]
 
     @property
     def comparisons(self) -> tuple[Comparison, ...]:
         """Every subject at every site that was decoded for its own sake."""
         return tuple(
-            Comparison(examined, site)
+            Comparison(examined, step)
             for examined in self.examined
-            for site in _sites_of_interest(examined.subject)
+            for step in _steps_of_interest(examined.subject)
         )
 
     @property
@@ -179,38 +197,40 @@ class Contents:
         InputError
             Naming what is missing or damaged.
         """
-        study = _study(run)
+        frozen = read_frozen(run)
         entries = tuple(entry for entry in run.entries() if entry.kind != "report")
         held = {
             kind: [entry for entry in entries if entry.kind == kind]
-            for kind in ("stimuli", "subject", "recording", "result")
+            for kind in ("stimuli", "subject", "recording", "result", "control")
         }
         for kind, found in held.items():
-            if not found:
+            if not found and kind != "control":
                 msg = f"the ledger of {run.path} lists no {kind}: run the study to its end first."
                 raise InputError(msg)
         stimuli = StimulusSet.open(_present(run, held["stimuli"][-1]))
-        results = [Result.open(_present(run, entry)) for entry in held["result"]]
-        scanned = [_scanned(run, entry, results) for entry in held["subject"]]
-        return cls(
+        results, controls = (
+            [Result.open(_present(run, entry)) for entry in held[kind]]
+            for kind in ("result", "control")
+        )
+        scanned = [_scanned(run, entry, results, frozen) for entry in held["subject"]]
+        contents = cls(
             folder=run.path.resolve().name,
-            study=study,
+            frozen=frozen,
             recorded=held["recording"][-1].parameters,
             stimuli=stimuli,
             stimuli_id=held["stimuli"][-1].id,
             description=stimuli.describe(),
             examined=_with_twins(run, scanned),
+            results={result.id: result for result in (*results, *controls)},
+            exploratory=tuple(r for r in results if frozen.step_of(r) is None),
+            verdicts=read_verdicts(run),
             entries=entries,
         )
-
-
-def _study(run: Run) -> str:
-    path = run.path / "protocol.toml"
-    try:
-        return str(tomllib.loads(path.read_text(encoding="utf-8"))["study"])
-    except (OSError, ValueError, KeyError) as error:
-        msg = f"{path} is missing or damaged ({error}): restore it, or run the study again."
-        raise InputError(msg) from error
+        for verdict in contents.verdicts or ():
+            if verdict.address.artifact not in contents.results:
+                msg = f"{run.path} lacks the result {verdict.address.artifact} of a verdict: "
+                raise InputError(msg + "run the study again.")
+        return contents
 
 
 def _present(run: Run, entry: LedgerEntry) -> Path:
@@ -221,7 +241,7 @@ def _present(run: Run, entry: LedgerEntry) -> Path:
     return path
 
 
-def _scanned(run: Run, entry: LedgerEntry, results: list[Result]) -> Scanned:
+def _scanned(run: Run, entry: LedgerEntry, results: Sequence[Result], frozen: Frozen) -> Scanned:
     path = _present(run, entry)
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -229,11 +249,12 @@ def _scanned(run: Run, entry: LedgerEntry, results: list[Result]) -> Scanned:
     except (ValueError, KeyError, TypeError) as error:
         msg = f"{path} is damaged ({error!r}): run the study again."
         raise InputError(msg) from error
-    # The last of several results of one site is that of the code as it is now.
+    # The last of several results of one step is that of the code as it is now.
     decodings = {
-        result.parameters["site"]: result
+        step: result
         for result in results
         if result.analysis == "decode" and result.subject in names
+        if (step := frozen.step_of(result)) is not None
     }
     return Scanned(entry.id, record, decodings)
 
@@ -248,8 +269,8 @@ def _with_twins(run: Run, scanned: list[Scanned]) -> tuple[Examined, ...]:
             raise InputError(msg)
         twins = tuple(sorted((t for t in scanned if _is_twin(t, subject)), key=_seed))
         for twin in twins:
-            for site in subject.decodings.keys() - twin.decodings.keys():
-                msg = f"{run.path} holds no result of {twin.name} at {site}: run the study again."
+            for step in subject.decodings.keys() - twin.decodings.keys():
+                msg = f"{run.path} holds no result of {twin.name} for {step}: run the study again."
                 raise InputError(msg)
         examined.append(Examined(subject, twins))
     return tuple(examined)
@@ -265,9 +286,9 @@ def _seed(twin: Scanned) -> int:
     return int(match["seed"]) if match else 0
 
 
-def _sites_of_interest(subject: Scanned) -> list[str]:
+def _steps_of_interest(subject: Scanned) -> list[str]:
     """Leave out the embedding, which stands beside every other site as a point of its own."""
-    others = [site for site, result in subject.decodings.items() if not _is_embedding(result)]
+    others = [step for step, result in subject.decodings.items() if not _is_embedding(result)]
     return others or list(subject.decodings)
 
 

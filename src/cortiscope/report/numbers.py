@@ -70,6 +70,28 @@ def share(value: float) -> str:
     return f"{value:.3f}"
 
 
+def statistic(value: float) -> str:
+    """Write a statistic of any scale: three decimals, two digits where these would show nothing.
+
+    Examples
+    --------
+    >>> statistic(-0.25), statistic(0.0), statistic(0.000042)
+    ('−0.250', '0.000', '4.2e-05')
+    """
+    return _signed(f"{value:.3f}" if abs(value) >= 0.0005 or value == 0 else f"{value:.1e}")
+
+
+def decimals(places: int) -> Style:
+    """Make the style of a given number of decimals.
+
+    Examples
+    --------
+    >>> decimals(4)(0.0321)
+    '0.0321'
+    """
+    return lambda value: f"{value:.{places}f}"
+
+
 def p_value(value: float) -> str:
     """Write a p-value: three decimals, four where it is small.
 
@@ -96,7 +118,11 @@ def decimal(value: float) -> str:
     >>> decimal(-0.07)
     '−0.07'
     """
-    return f"{value:.2f}".replace("-", "−")
+    return _signed(f"{value:.2f}")
+
+
+def _signed(text: str) -> str:
+    return "−" + text[1:] if text.startswith("-") else text
 
 
 def count(value: float) -> str:

@@ -111,3 +111,36 @@ def subjects_tables() -> tuple[Table, Table]:
     for family in {id(entry): entry for entry in registered().values()}.values():
         families.add_row(family.name, ", ".join(family.model_types), family.kind)
     return shipped, families
+
+
+def calibration_table(result: Result) -> Table:
+    """Lay out a calibration: the share of phantoms in which an instrument rejects.
+
+    Parameters
+    ----------
+    result : Result
+        From `check_on_phantoms`.
+
+    Returns
+    -------
+    rich.table.Table
+        A row a phantom, a column a strength, with 95% intervals.
+    """
+    share, interval = result.estimates["share_found"], result.intervals["share_found"]
+    table = Table(
+        title=f"{result.subject}: share of {result.n['n_phantoms']} phantoms found",
+        caption=f"{result.n['n_stimuli']:,} stimuli, {result.n['n_units']:,} units; exact intervals",
+    )
+    table.add_column("phantom", no_wrap=True)
+    table.add_column("must be", no_wrap=True)
+    for strength in share["strength"].values:
+        table.add_column(f"strength {strength:g}", justify="right")
+    for phantom in share["phantom"].values:
+        must = int(result.estimates["must_detect"].sel(phantom=phantom))
+        cells = []
+        for strength in share["strength"].values:
+            at = {"phantom": phantom, "strength": strength}
+            low, high = (float(interval.sel(bound=bound, **at)) for bound in ("low", "high"))
+            cells.append(f"{float(share.sel(**at)):.2f} [{low:.2f}, {high:.2f}]")
+        table.add_row(str(phantom), "found" if must else "silent", *cells)
+    return table

@@ -1,7 +1,17 @@
 """A protocol, and the runner that walks all the rooms with it."""
 
 from cortiscope.studies.audit import Finding, audit
+from cortiscope.studies.planning import StudyPlan, plan_study
 from cortiscope.studies.protocol import Protocol, Step, shipped_protocols
 from cortiscope.studies.runner import run_study
 
-__all__ = ["Finding", "Protocol", "Step", "audit", "run_study", "shipped_protocols"]
+__all__ = [
+    "Finding",
+    "Protocol",
+    "Step",
+    "StudyPlan",
+    "audit",
+    "plan_study",
+    "run_study",
+    "shipped_protocols",
+]

@@ -13,8 +13,12 @@ from cortiscope.errors import InputError
 from cortiscope.ledger import LedgerEntry, Run, write_atomically
 from cortiscope.scanning import Recording, scan
 from cortiscope.stimuli import StimulusSet
+from cortiscope.studies.phantom_subject import PhantomSubject
 from cortiscope.studies.protocol import Protocol
 from cortiscope.subjects import Subject
+
+# Who may lie in the scanner.
+Lying = Subject | PhantomSubject
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +47,7 @@ class Keeper:
             raise InputError(msg)
         return self.run.record("stimuli", path, parameters={"name": stimuli.name})
 
-    def subject(self, subject: Subject) -> LedgerEntry:
+    def subject(self, subject: Lying) -> LedgerEntry:
         """Keep who was scanned, or see that the run holds this very subject."""
         path = self.run.path / "subjects" / f"{subject.slug}.json"
         record = subject.record()
@@ -57,7 +61,7 @@ class Keeper:
         return self.run.record("subject", path, parameters={"name": subject.name})
 
     def recording(
-        self, subject: Subject, stimuli: StimulusSet, protocol: Protocol, inputs: tuple[str, ...]
+        self, subject: Lying, stimuli: StimulusSet, protocol: Protocol, inputs: tuple[str, ...]
     ) -> Recording:
         """Scan a subject, continue its scan, or open its recording."""
         store = self.run.recordings / f"{subject.slug}.zarr"
@@ -67,7 +71,10 @@ class Keeper:
             "batch_size": protocol.batch_size,
             "dtype": protocol.store_dtype,
         }
-        recording = scan(subject, stimuli, out=store, **parameters)
+        if isinstance(subject, PhantomSubject):
+            recording = subject.recording(stimuli, store)
+        else:
+            recording = scan(subject, stimuli, out=store, **parameters)
         entry = self.run.record(
             "recording", store, inputs=inputs, parameters=parameters, content=recording.fingerprint
         )

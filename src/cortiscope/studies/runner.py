@@ -8,7 +8,8 @@ from pathlib import Path
 from cortiscope.errors import InputError
 from cortiscope.ledger import Run, remove_abandoned
 from cortiscope.stimuli import StimulusSet
-from cortiscope.studies.keeping import Keeper
+from cortiscope.studies.keeping import Keeper, Lying
+from cortiscope.studies.phantom_subject import PhantomSubject
 from cortiscope.studies.protocol import Protocol
 from cortiscope.studies.trial import Examined, Scanned, try_claims
 from cortiscope.subjects import Subject
@@ -65,14 +66,7 @@ def run_study(
     scanned: dict[str, Scanned] = {}
     for spec in protocol.subjects:
         say(f"loading {spec}")
-        subject = Subject.load(
-            spec,
-            revision=protocol.revision,
-            dtype=protocol.model_dtype,
-            attention=protocol.attention,
-            device=device,
-            device_map=device_map,
-        )
+        subject = load_subject(spec, protocol, device, device_map)
         if subject.name in scanned:
             msg = f"two subjects are called {subject.name}: rename one folder, or run them apart."
             raise InputError(msg)
@@ -81,11 +75,27 @@ def run_study(
             for lying in _with_twins(subject, protocol.n_twins)
         ]
         scanned[subject.name] = Scanned(spec, examined[0], tuple(examined[1:]))
-    try_claims(keeper, protocol, scanned, say)
+    try_claims(keeper, protocol, stimuli, scanned, say)
     return run
 
 
-def _with_twins(subject: Subject, n_twins: int) -> Iterator[Subject]:
+def load_subject(
+    spec: str, protocol: Protocol, device: str | None = None, device_map: str | None = None
+) -> Lying:
+    """Load a subject as the protocol says, or make a phantom in its place."""
+    if PhantomSubject.matches(spec):
+        return PhantomSubject.parse(spec)
+    return Subject.load(
+        spec,
+        revision=protocol.revision,
+        dtype=protocol.model_dtype,
+        attention=protocol.attention,
+        device=device,
+        device_map=device_map,
+    )
+
+
+def _with_twins(subject: Lying, n_twins: int) -> Iterator[Lying]:
     # One twin at a time, so that no more than two models are ever in memory.
     yield subject
     for seed in range(n_twins):
@@ -93,7 +103,7 @@ def _with_twins(subject: Subject, n_twins: int) -> Iterator[Subject]:
 
 
 def _examine(
-    keeper: Keeper, subject: Subject, stimuli: StimulusSet, protocol: Protocol, say: Say
+    keeper: Keeper, subject: Lying, stimuli: StimulusSet, protocol: Protocol, say: Say
 ) -> Examined:
     inputs = (keeper.stimuli(stimuli).id, keeper.subject(subject).id)
     say(f"scanning {subject.name}: {len(stimuli):,} stimuli")

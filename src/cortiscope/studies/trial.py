@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-import platformdirs
 
 from cortiscope.analyses import Instrument, Result
 from cortiscope.claims import (
@@ -18,12 +16,13 @@ from cortiscope.claims import (
     Case,
     Claim,
     Verdict,
-    calibrate,
     judge,
 )
-from cortiscope.phantoms import PhantomDesign
+from cortiscope.ledger import fingerprint
 from cortiscope.scanning import Recording
+from cortiscope.stimuli import StimulusSet
 from cortiscope.studies.keeping import Keeper
+from cortiscope.studies.power import calibration_of
 from cortiscope.studies.protocol import Protocol
 
 Say = Callable[[str], None]
@@ -65,7 +64,11 @@ class Scanned:
 
 
 def try_claims(
-    keeper: Keeper, protocol: Protocol, scanned: Mapping[str, Scanned], say: Say
+    keeper: Keeper,
+    protocol: Protocol,
+    stimuli: StimulusSet,
+    scanned: Mapping[str, Scanned],
+    say: Say,
 ) -> list[Verdict]:
     """Judge all claims of a study, and keep the verdicts in ``verdicts.json``.
 
@@ -75,6 +78,8 @@ def try_claims(
         Does the further measurements that controls ask for.
     protocol : Protocol
         Its claims.
+    stimuli : StimulusSet
+        What was shown.
     scanned : mapping of str to Scanned
         By subject's name.
     say : callable
@@ -86,7 +91,9 @@ def try_claims(
         One a test.
     """
     cases = [
-        case for claim in protocol.claims for case in _cases(keeper, protocol, claim, scanned, say)
+        case
+        for claim in protocol.claims
+        for case in _cases(keeper, protocol, claim, stimuli, scanned, say)
     ]
     if cases:
         say(f"judging {len(cases)} {'claim' if len(cases) == 1 else 'claims'}")
@@ -105,6 +112,7 @@ def _cases(
     keeper: Keeper,
     protocol: Protocol,
     claim: Claim,
+    stimuli: StimulusSet,
     scanned: Mapping[str, Scanned],
     say: Say,
 ) -> list[Case]:
@@ -113,11 +121,12 @@ def _cases(
         for name, of in scanned.items()
         if claim.subjects in ("each", "all", of.spec)
     }
-    calibrations = {}
-    if CALIBRATION in claim.controls:
-        for name, bench in benches.items():
+    calibrations: dict[str, Calibration] = {}
+    for name, bench in benches.items():
+        if CALIBRATION in claim.controls:
             say(f"calibrating {bench.instrument.name} at the size of {name}")
-            calibrations[name] = _calibrate(keeper, protocol, bench)
+        if (found := _calibrate(keeper, protocol, stimuli, bench)) is not None:
+            calibrations[name] = found
     if claim.subjects == "all":
         return [Case("all", benches, calibrations)]
     return [
@@ -144,29 +153,14 @@ def _bench(keeper: Keeper, protocol: Protocol, claim: Claim, scanned: Scanned) -
     )
 
 
-def _calibrate(keeper: Keeper, protocol: Protocol, bench: Bench) -> Calibration:
-    site = str(bench.parameters["site"])
-    calibration = calibrate(
-        bench.instrument,
-        bench.claim,
-        PhantomDesign.like(
-            bench.recording,
-            site,
-            target=str(bench.parameters["target"]),
-            groups=str(bench.parameters["groups"]),
-        ),
-        bench.parameters,
-        alpha=protocol.alpha,
-        n_phantoms=protocol.n_phantoms,
-        n_permutations=protocol.phantom_permutations,
-        cache=calibration_cache(),
-    )
-    content = json.dumps(calibration.to_dict(), indent=1) + "\n"
-    name = f"{bench.claim.step}-{bench.recording.name.replace(':', '-').replace('/', '-')}"
-    keeper.file("calibration", keeper.run.path / "calibrations" / f"{name}.json", content, ())
+def _calibrate(
+    keeper: Keeper, protocol: Protocol, stimuli: StimulusSet, bench: Bench
+) -> Calibration | None:
+    sizes = bench.recording[str(bench.parameters["site"])].sizes
+    n_units = math.prod(size for dim, size in sizes.items() if dim not in ("stimulus", "layer"))
+    calibration = calibration_of(protocol, bench.claim, stimuli, n_units)
+    if calibration is not None:
+        content = json.dumps(calibration.to_dict(), indent=1) + "\n"
+        name = f"{fingerprint([bench.claim, bench.recording.name])[:16]}.json"
+        keeper.file("calibration", keeper.run.path / "calibrations" / name, content, ())
     return calibration
-
-
-def calibration_cache() -> Path:
-    """Folder where calibrations are kept by what they depend on, across studies."""
-    return Path(platformdirs.user_cache_dir("cortiscope")) / "calibrations"

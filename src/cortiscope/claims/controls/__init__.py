@@ -13,6 +13,7 @@ from types import MappingProxyType
 from cortiscope.claims.bench import Bench
 from cortiscope.claims.controls.half_replication import half_replication
 from cortiscope.claims.controls.held_out_frame import held_out_frame
+from cortiscope.claims.controls.memory import memory
 from cortiscope.claims.controls.multiverse import multiverse
 from cortiscope.claims.controls.outlier_units import outlier_units
 from cortiscope.claims.controls.permuted_words import permuted_words
@@ -29,6 +30,7 @@ _OWN: Mapping[str, Control] = {
     "permuted_words": permuted_words,
     "held_out_frame": held_out_frame,
     "surface": surface,
+    "memory": memory,
     "half_replication": half_replication,
     "outlier_units": outlier_units,
     "multiverse": multiverse,

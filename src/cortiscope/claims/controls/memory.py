@@ -1,0 +1,75 @@
+"""Memory: does the probe read categories, or would it learn any labels of the words as well."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cortiscope.claims.bench import Bench
+from cortiscope.claims.evidence import Evidence
+from cortiscope.statistics import (
+    Folds,
+    LayerReader,
+    accuracy_of_words,
+    bootstrap_words,
+    percentile_interval,
+)
+
+_N_RANDOM = 50
+
+
+def memory(bench: Bench) -> Evidence:
+    """Compare real labels with random labels of the words, where words are shared.
+
+    The probe trains on all frames but one and is read on that one, so that it has seen every
+    word: what it then knows of random labels is what it can memorise. The layer is the one at
+    which held-out words are read best.
+
+    Returns
+    -------
+    Evidence
+        Survived when real labels are read better than random ones: the 95% interval of the
+        difference, over resamples of words, lies above zero.
+
+    References
+    ----------
+    Hewitt & Liang (2019), Designing and interpreting probes with control tasks. EMNLP.
+    """
+    labels, parameters = bench.recording.labels, bench.parameters
+    if "frame" not in labels.columns or labels["frame"].nunique() < 2:
+        return Evidence("memory", None, "could not run: the stimuli have no second frame")
+    seed = int(parameters["seed"])
+    grouped = Folds.grouped(
+        labels[parameters["target"]].tolist(), labels[parameters["groups"]].tolist(), n_folds=2
+    )
+    frame = np.unique(labels["frame"].astype(str), return_inverse=True)[1].astype(np.intp)
+    folds = Folds(
+        fold=frame,
+        label=grouped.label,
+        word=grouped.word,
+        half=grouped.half,
+        level=grouped.level,
+        categories=grouped.categories,
+        words=grouped.words,
+    )
+    accuracy = bench.result.estimates["accuracy"]
+    layer = int(accuracy["layer"].values[int(accuracy.values.argmax())])
+    x = bench.recording.layer(str(parameters["site"]), layer)
+    reader = LayerReader(
+        x.reshape(len(x), -1), folds, ridge=parameters["ridge"], scale=parameters["scale"]
+    )
+    rng = np.random.default_rng(seed)
+    random = np.stack([rng.permutation(folds.label_of_word) for _ in range(_N_RANDOM)])
+    real = float(reader.read(folds.label_of_word[None], auc=False).accuracy[0])
+    chance = float(reader.read(random, auc=False).accuracy.mean())
+    scores = reader.scores()
+    draws = bootstrap_words(
+        lambda weights: accuracy_of_words(scores, folds, weights), folds.label_of_word, seed=seed
+    )
+    low, high = (float(bound) - chance for bound in percentile_interval(draws))
+    return Evidence(
+        "memory",
+        low > 0,
+        f"with words shared, real labels give {real:.3f} and random labels {chance:.3f} at layer "
+        f"{layer}: a difference of {real - chance:.3f} [{low:.3f}, {high:.3f}]",
+        {"real": real, "random": chance, "low": low, "high": high, "layer": layer},
+    )

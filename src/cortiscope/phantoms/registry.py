@@ -1,0 +1,143 @@
+"""The list of phantoms, built in and registered by other packages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.metadata import entry_points
+from typing import Any
+
+from cortiscope.errors import InputError
+from cortiscope.phantoms.categories import (
+    plant_direction,
+    plant_patch,
+    plant_subspace,
+    plant_units,
+    plant_xor,
+)
+from cortiscope.phantoms.confounds import plant_surface, plant_training_words
+from cortiscope.phantoms.geometry import (
+    plant_modules,
+    plant_no_modules,
+    plant_nothing,
+    plant_power_law,
+)
+from cortiscope.phantoms.phantom import Phantom
+
+ENTRY_POINT_GROUP = "cortiscope.phantoms"
+
+_BUILT_IN = (
+    Phantom(
+        "noise",
+        "nothing: words, frames and noise with the covariance of a language model",
+        "nothing",
+        plant_nothing,
+    ),
+    Phantom(
+        "direction",
+        "each category as one direction",
+        "d' of a category's words against the others, along its direction",
+        plant_direction,
+    ),
+    Phantom(
+        "selective_units",
+        "each category in a few units of its own",
+        "d' of each of its units",
+        plant_units,
+    ),
+    Phantom(
+        "patch",
+        "each category in a few neighbouring units",
+        "d' of each of its units",
+        plant_patch,
+    ),
+    Phantom(
+        "subspace",
+        "each category in several orthogonal directions, a part of its words in each",
+        "d' of a part's words against other categories, along its direction",
+        plant_subspace,
+    ),
+    Phantom(
+        "xor",
+        "the category in two codes together, and in neither alone",
+        "d' of each value of a code, along its direction",
+        plant_xor,
+    ),
+    Phantom(
+        "surface",
+        "length and letters of words, in which categories differ",
+        "one standard deviation of a feature moves words by one of the background",
+        plant_surface,
+    ),
+    Phantom(
+        "training_words",
+        "which word it is, so that a word seen in training is known for ever",
+        "the code of words has ten times the background's standard deviation in every unit",
+        plant_training_words,
+    ),
+    Phantom(
+        "modular",
+        "modules of units that vary together",
+        "a module's signal has the background's standard deviation in each of its units",
+        plant_modules,
+    ),
+    Phantom(
+        "not_modular",
+        "the signals of modules, each spread over all units",
+        "as in modular: the eigenvalues are the same",
+        plant_no_modules,
+    ),
+    Phantom(
+        "power_law",
+        "a rotated Gaussian with a power-law spectrum: geometry without units",
+        "the whole recording; at lower strengths a mixture with the background",
+        plant_power_law,
+    ),
+)
+
+
+def registered() -> dict[str, Phantom]:
+    """List every phantom that is there, by name.
+
+    Packages register more through the entry-point group ``cortiscope.phantoms``: each entry point
+    names a `Phantom` or a sequence of them.
+
+    Returns
+    -------
+    dict of str to Phantom
+        Built in ones first.
+
+    Raises
+    ------
+    InputError
+        When an entry point cannot be loaded, does not give a `Phantom`, or takes a name again.
+    """
+    phantoms = {phantom.name: phantom for phantom in _BUILT_IN}
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        try:
+            value = point.load()
+        except Exception as error:  # another package's code may fail in any way
+            raise InputError(
+                f"The entry point {point.value} of {ENTRY_POINT_GROUP} cannot be loaded "
+                f"({type(error).__name__}: {error}); mend or uninstall that package."
+            ) from error
+        _add(phantoms, (value,) if isinstance(value, Phantom) else value, point.value)
+    return phantoms
+
+
+def _add(phantoms: dict[str, Phantom], more: Iterable[Any], source: str) -> None:
+    for phantom in more:
+        if not isinstance(phantom, Phantom):
+            raise InputError(
+                f"The entry point {source} of {ENTRY_POINT_GROUP} gives a "
+                f"{type(phantom).__name__}, where a cortiscope.phantoms.Phantom was expected; "
+                "mend or uninstall that package."
+            )
+        if phantom.name in phantoms:
+            raise InputError(
+                f"The entry point {source} of {ENTRY_POINT_GROUP} registers the phantom "
+                f"{phantom.name!r}, which is there already; give it another name."
+            )
+        phantoms[phantom.name] = phantom
+
+
+PHANTOMS: dict[str, Phantom] = registered()

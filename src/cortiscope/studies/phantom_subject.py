@@ -1,0 +1,164 @@
+"""A phantom in a subject's place: a study of what is known to be there, or known not to be."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cortiscope.errors import InputError
+from cortiscope.ledger import fingerprint, package_versions
+from cortiscope.phantoms import PHANTOMS, PhantomDesign
+from cortiscope.scanning import Recording
+from cortiscope.stimuli import StimulusSet
+
+_SPEC = re.compile(r"phantom:(?P<name>\w+)(?:\((?P<options>[^()]*)\))?")
+_N_UNITS, _N_LAYERS = 160, 1
+
+
+@dataclass(frozen=True)
+class PhantomSubject:
+    """A phantom as the protocol names it, such as ``phantom:direction(strength=2, seed=1)``.
+
+    Attributes
+    ----------
+    phantom : str
+        Which phantom.
+    seed : int
+        Its seed.
+    strength : float
+        How much is planted.
+    n_units, n_layers : int
+        Its size.
+    options : dict
+        Further options of the phantom.
+    twin_of : str
+        The name of the phantom whose untrained twin this is; empty when it is none.
+    twin_seed : int
+        Which of its twins.
+
+    Examples
+    --------
+    >>> subject = PhantomSubject.parse("phantom:direction(strength=2, seed=1)")
+    >>> subject.name, subject.twin(0).phantom
+    ('phantom:direction(seed=1, strength=2)', 'noise')
+    """
+
+    phantom: str
+    seed: int = 0
+    strength: float = 1.0
+    n_units: int = _N_UNITS
+    n_layers: int = _N_LAYERS
+    options: dict[str, Any] = field(default_factory=dict)
+    twin_of: str = ""
+    twin_seed: int = 0
+
+    @classmethod
+    def matches(cls, spec: str) -> bool:
+        """Whether a subject's name asks for a phantom."""
+        return spec.startswith("phantom:")
+
+    @classmethod
+    def parse(cls, spec: str) -> PhantomSubject:
+        """Read a phantom's name and options.
+
+        Raises
+        ------
+        InputError
+            For a phantom or an option that is not there.
+        """
+        match = _SPEC.fullmatch(spec.strip())
+        if match is None:
+            msg = f"{spec!r} is no phantom: write phantom:NAME or phantom:NAME(strength=1, seed=0)."
+            raise InputError(msg)
+        name = match["name"]
+        if name not in PHANTOMS:
+            msg = f"there is no phantom {name!r}: choose among {', '.join(PHANTOMS)}."
+            raise InputError(msg)
+        values: dict[str, Any] = {}
+        for part in filter(None, (match["options"] or "").split(",")):
+            key, _, value = part.partition("=")
+            try:
+                values[key.strip()] = ast.literal_eval(value.strip())
+            except (ValueError, SyntaxError) as error:
+                msg = f"{part.strip()!r} in {spec!r} is no option: write NAME=NUMBER."
+                raise InputError(msg) from error
+        own = {
+            key: values.pop(key)
+            for key in ("seed", "strength", "n_units", "n_layers")
+            if key in values
+        }
+        return cls(name, **own, options=values)
+
+    @property
+    def name(self) -> str:
+        """Its name in reports."""
+        if self.twin_of:
+            return f"{self.twin_of}--twin-{self.twin_seed}"
+        said = {"seed": self.seed, "strength": self.strength, **self.options}
+        return f"phantom:{self.phantom}({', '.join(f'{k}={v}' for k, v in said.items())})"
+
+    @property
+    def slug(self) -> str:
+        """The name as it may stand in a file name."""
+        return re.sub(r"[^A-Za-z0-9._-]+", "-", self.name).strip("-.")
+
+    def twin(self, seed: int) -> PhantomSubject:
+        """Make the background alone, as an untrained network is to a trained one."""
+        own = int(fingerprint([self.name, seed])[:8], 16)  # no two phantoms share a twin
+        return PhantomSubject(
+            "noise",
+            seed=own,
+            n_units=self.n_units,
+            n_layers=self.n_layers,
+            twin_of=self.name,
+            twin_seed=seed,
+        )
+
+    def recording(self, stimuli: StimulusSet, store: Path) -> Recording:
+        """Make its recording of given stimuli, or open it where it was made before."""
+        if store.exists():
+            return Recording.open(store)
+        design = PhantomDesign(stimuli.table, self.n_units, self.n_layers)
+        made = PHANTOMS[self.phantom].make(
+            design, seed=self.seed, strength=self.strength, **self.options
+        )
+        values = {str(site): made[site].values for site in made.sites}
+        return Recording.from_arrays(values, stimuli=made.table, name=self.name).save(store)
+
+    def record(self) -> dict[str, Any]:
+        """Say what it is, as `Subject.record` does."""
+        planted = {
+            "phantom": self.phantom,
+            "seed": self.seed,
+            "strength": self.strength,
+            **self.options,
+        }
+        return {
+            "name": self.name,
+            "fingerprint": fingerprint([planted, self.n_units, self.n_layers]),
+            "source": None,
+            "weights": planted,
+            "config": fingerprint([self.n_units, self.n_layers]),
+            "tokenizer": fingerprint("none"),
+            "dtype": "float32",
+            "attention": "no",
+            "special_tokens": {"before": [], "after": [], "adds_bos": True},
+            "device": "cpu",
+            "family": "phantom",
+            "n_layers": self.n_layers,
+            "n_units": self.n_units,
+            "n_parameters": 0,
+            "proof": {
+                "kind": "none",
+                "dtype": "float32",
+                "tolerance": 0.0,
+                "n_texts": 0,
+                "n_tokens": 0,
+                "sites": [],
+            },
+            "warnings": [f"{self.name} is a phantom: made, not measured; planted is {planted}."],
+            "versions": package_versions(),
+        }

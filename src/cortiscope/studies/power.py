@@ -1,0 +1,59 @@
+"""Power: each claim's instrument, calibrated at the size of each subject."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+
+from cortiscope.claims import CALIBRATION, Calibration, Claim, calibrate
+from cortiscope.phantoms import PhantomDesign
+from cortiscope.stimuli import StimulusSet
+from cortiscope.studies.protocol import Protocol
+
+
+def calibration_of(
+    protocol: Protocol, claim: Claim, stimuli: StimulusSet, n_units: int
+) -> Calibration | None:
+    """Calibrate a claim's instrument at a study's own stimuli and number of units.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        The study.
+    claim : Claim
+        One of its claims.
+    stimuli : StimulusSet
+        What it shows.
+    n_units : int
+        Units of the site that the claim's step reads.
+
+    Returns
+    -------
+    Calibration or None
+        From the cache where the same was measured before; None for a claim that does not ask.
+    """
+    if CALIBRATION not in claim.controls:
+        return None
+    step = protocol.steps[claim.step]
+    parameters = step.parameters
+    return calibrate(
+        step.instrument,
+        claim,
+        PhantomDesign(
+            stimuli.table,
+            n_units,
+            target=str(parameters["target"]),
+            groups=str(parameters["groups"]),
+        ),
+        parameters,
+        alpha=protocol.alpha,
+        n_phantoms=protocol.n_phantoms,
+        n_permutations=protocol.phantom_permutations,
+        cache=calibration_cache(),
+    )
+
+
+def calibration_cache() -> Path:
+    """Folder where calibrations are kept by what they depend on, across studies."""
+    return Path(platformdirs.user_cache_dir("cortiscope")) / "calibrations"

@@ -203,15 +203,24 @@ def test_a_claim_about_all_holds_only_if_each_does():
 def test_studies_of_pure_noise_rarely_support_anything():
     """200 studies of noise with ten claims each: the share with any supported claim."""
     n_studies = 200
-    design = PhantomDesign.balanced(n_categories=3, n_words=12, n_frames=2, n_units=20)
-    said = claim(size=0.34)
+    design = PhantomDesign.balanced(n_categories=10, n_words=10, n_frames=2, n_units=20)
+    parameters = {**PARAMETERS, "auc": True, "n_permutations": 999}
     wrong = 0
     for study in range(n_studies):
-        cases = [
-            case(PHANTOMS["noise"].make(design, seed=1000 + 10 * study + i), said)
-            for i in range(10)
-        ]
+        recording = PHANTOMS["noise"].make(design, seed=1000 + study)
+        result = DECODE.run(recording, **parameters)
+        cases = []
+        for category in design.categories:
+            said = Claim(
+                name=category,
+                statistic=f"decode:auc[layer=0,category={category}]",
+                kind="greater",
+                size=0.55,
+                controls=("permuted_words",),
+            )
+            bench = Bench(said, DECODE, parameters, recording, result)
+            cases.append(Case("noise", {"noise": bench}))
         wrong += any(one.outcome == "supported" for one in judge(cases))
-    low, _ = binomial_interval(wrong, n_studies)
-    print(f"{wrong} of {n_studies} studies of noise support a claim")
+    low, high = binomial_interval(wrong, n_studies)
+    print(f"{wrong} of {n_studies} studies of noise support a claim [{low:.3f}, {high:.3f}]")
     assert low <= 0.05

@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortiscope.errors import InputError
-from cortiscope.ledger import Run
+from cortiscope.ledger import Address, Run
 from cortiscope.report import write_report
-from cortiscope.report.address import Address
 from cortiscope.stimuli import StimulusSet
 from report_run import make_run
 

@@ -20,6 +20,7 @@ from cortiscope.errors import InputError, MachineError
 from cortiscope.scanning import Recording, request, scan
 from cortiscope.scanning.journal import JOURNAL, lock
 from cortiscope.scanning.store import Store
+from cortiscope.scanning.writer import Writer
 from scanning import assert_close, contents, fresh_subject, make_stimuli, make_subject
 
 SITES = ["resid_pre[0]", "resid_post"]
@@ -36,8 +37,9 @@ def run_scan(out, delay=0.0):
 
 
 def n_lines(out):
+    """Count the batches in a journal, whose first line is that of the empty store."""
     with contextlib.suppress(FileNotFoundError):
-        return (out / JOURNAL).read_bytes().count(b"\n")
+        return (out / JOURNAL).read_bytes().count(b"\n") - 1
     return 0
 
 
@@ -172,6 +174,32 @@ def test_a_full_disk_loses_nothing(uninterrupted, tmp_path, monkeypatch):
     assert contents(out) == uninterrupted
 
 
+def test_a_store_whose_description_is_damaged_does_not_continue(tmp_path):
+    out = tmp_path / "a.zarr"
+    partial_store(out)
+    table = out / "stimuli.parquet"
+    data = bytearray(table.read_bytes())
+    data[len(data) // 2] ^= 1
+    table.write_bytes(data)
+    with pytest.raises(MachineError, match=r"stimuli\.parquet is damaged"):
+        run_scan(out)
+
+
+def test_nothing_is_written_behind_a_failure():
+    seen = []
+
+    def write(batch):
+        time.sleep(0.01)
+        seen.append(batch)
+        if batch == 1:
+            raise MachineError("full")
+
+    with pytest.raises(MachineError, match="full"), Writer(write) as writer:
+        for batch in range(9):
+            writer.put(batch)
+    assert seen == [0, 1]
+
+
 def test_a_scan_that_does_not_fit_on_the_disk_is_refused_with_the_figures(tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
@@ -230,7 +258,7 @@ def test_out_of_memory_halves_the_batch_and_is_recorded(tmp_path):
     for site in ("resid_pre", "resid_post"):
         assert_close(split[site].values, whole[site].values, 1e-5)
     lines = (tmp_path / "split.zarr" / JOURNAL).read_text().splitlines()
-    assert [json.loads(line).get("micro_batch") for line in lines] == [2, 2, 2, 2, None]
+    assert [json.loads(line).get("micro_batch") for line in lines] == [None, 2, 2, 2, 2, None]
 
 
 def test_a_split_is_remembered_when_a_scan_continues(tmp_path):

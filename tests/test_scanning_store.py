@@ -177,6 +177,7 @@ def test_opening_reads_no_activations(whole):
     assert not selected.data["resid_post"].variable._in_memory
 
 
+@pytest.mark.filterwarnings("ignore:Object at .* is not recognized")
 def test_other_tools_read_the_store(whole):
     plain = xr.open_zarr(whole.path, chunks=None, consolidated=False)
     in_order = plain.isel(stimulus=np.argsort(plain["stimulus"].values))

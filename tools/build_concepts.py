@@ -219,12 +219,12 @@ def write_concepts(chosen: dict[str, list[str]], path: Path) -> None:
         )
         for category in CATEGORIES:
             for word in chosen[category]:
-                for number, (frame, template) in enumerate(FRAMES.items()):
+                for frame, template in FRAMES.items():
                     start = template.index("{word}")
                     text = template.format(word=word)
                     table.writerow(
                         [
-                            f"{category}-{word}-{number}",
+                            f"{category}-{word}-{frame}",
                             text,
                             start,
                             start + len(word),

@@ -246,7 +246,7 @@ def seal_of(path: Path) -> str:
 
 
 def _identity(entry: LedgerEntry) -> tuple[str, ...]:
-    return (entry.id, entry.path, entry.sha256, entry.seal)
+    return (entry.id, entry.path, entry.sha256, entry.seal, *entry.inputs)
 
 
 def _entry(values: dict[str, Any]) -> LedgerEntry | None:

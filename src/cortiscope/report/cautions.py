@@ -45,10 +45,11 @@ def cautions(contents: Contents) -> list[Caution]:
     Returns
     -------
     list of Caution
-        Never empty: that no claim was tested is said always.
+        Never empty: what the gate was asked is said always.
     """
     return [
         *_code(contents),
+        *_protocol(contents),
         *_subjects(contents),
         *_permutations(contents),
         *_stimuli(contents),
@@ -190,17 +191,46 @@ def _twins(contents: Contents) -> Iterator[Caution]:
         )
 
 
+def _protocol(contents: Contents) -> Iterator[Caution]:
+    frozen = contents.frozen
+    if contents.verdicts and not frozen.is_before_scan:
+        yield Caution(
+            "Claims were not frozen first",
+            "The ledger holds a recording from before the protocol: the claims may have been made "
+            "with the data in sight.",
+        )
+    if frozen.n_claims and contents.verdicts is None:
+        yield Caution(
+            "Claims were not judged",
+            f"The protocol makes {counted(frozen.n_claims, 'claim')}, and the run ended before "
+            "they were judged: the same command again goes on.",
+        )
+    if contents.exploratory:
+        yield Caution(
+            "Exploratory results",
+            f"{counted(len(contents.exploratory), 'result')} of this run "
+            f"{'was' if len(contents.exploratory) == 1 else 'were'} computed outside the protocol; "
+            "a section of their own holds them.",
+        )
+
+
 def _scope(contents: Contents) -> Iterator[Caution]:
-    several = len(contents.comparisons) > 1
-    yield Caution(
-        "Exploratory",
-        "This report states measurements. No claim in it has passed a gate of controls, which "
-        "this version does not have."
-        + (
-            f" P-values are corrected within each of the {count(len(contents.comparisons))} "
-            "analyses, not over them."
-            if several
-            else ""
-        ),
-        is_warning=False,
+    n_analyses = len(contents.comparisons)
+    corrected = (
+        f" P-values are corrected within each of the {count(n_analyses)} analyses, not over them."
+        if n_analyses > 1
+        else ""
     )
+    if contents.verdicts:
+        yield Caution(
+            "Beside the claims",
+            "Only the verdicts have passed the gate. What follows the evidence on the claims "
+            f"describes the measurements.{corrected}",
+            is_warning=False,
+        )
+    else:
+        yield Caution(
+            "Exploratory",
+            f"This report states measurements. No claim has passed a gate of controls.{corrected}",
+            is_warning=False,
+        )

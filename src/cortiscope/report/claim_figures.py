@@ -299,7 +299,7 @@ def _add_claim(figure: go.Figure, claim: Claim) -> None:
 def _power_errors(
     calibration: Calibration, claim: Claim, curve: Sequence[tuple[float, float, float]]
 ) -> tuple[list[float], list[float]]:
-    """Give the two points of which all phantoms were made what their intervals reach up and down."""
+    """Say how far the intervals reach up and down, at the points that have one."""
     power = (calibration.power_low, calibration.power_high)
     false = (calibration.false_positive_low, calibration.false_positive_high)
     at_zero, at_size = (power, false) if claim.is_absence else (false, power)

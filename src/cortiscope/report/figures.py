@@ -79,7 +79,7 @@ def accuracy_figure(comparison: Comparison, number: int) -> Figure:
         f"Balanced accuracy by layer of {comparison.name} and its untrained twins, with the band "
         "of permuted words; the table above holds the values."
     )
-    return _figure(figure, f"accuracy-{number}", summary)
+    return page_figure(figure, f"accuracy-{number}", summary)
 
 
 def auc_figure(
@@ -87,10 +87,11 @@ def auc_figure(
 ) -> Figure:
     """Draw the heat map of one subject, or one twin."""
     summary = f"AUC of each category at each layer of {name}; the table below holds the values."
-    return _figure(auc_heat_map(result, embedding), f"auc-{number}-{part}", summary)
+    return page_figure(auc_heat_map(result, embedding), f"auc-{number}-{part}", summary)
 
 
-def _figure(figure: go.Figure, identifier: str, summary: str) -> Figure:
+def page_figure(figure: go.Figure, identifier: str, summary: str) -> Figure:
+    """Make a figure ready for the page, which has its own colours behind it."""
     figure.update_layout(paper_bgcolor=_TRANSPARENT, plot_bgcolor=_TRANSPARENT)
     return Figure(identifier, summary, script_json(figure.to_json()), int(figure.layout.height))
 

@@ -13,7 +13,9 @@ from plotly.offline import get_plotlyjs
 
 from cortiscope.report import figures
 from cortiscope.report.cautions import cautions
+from cortiscope.report.claim_sections import claim_sections, said
 from cortiscope.report.contents import Comparison, Contents
+from cortiscope.report.exploratory import exploratory_table
 from cortiscope.report.methods import methods
 from cortiscope.report.readings import has_areas
 from cortiscope.report.result_tables import auc_table, layer_table
@@ -52,21 +54,25 @@ def page(contents: Contents) -> str:
         contents=contents,
         when=_when(contents),
         version=contents.entries[-1].code_version["version"],
+        claims=claim_sections(contents),
+        said=said,
         cautions=cautions(contents),
         findings=[finding(comparison) for _, comparison in comparisons],
         accuracies=[
             (
-                _title(comparison),
+                _title(comparison, contents),
                 layer_table(comparison),
                 figures.accuracy_figure(comparison, index),
             )
             for index, comparison in comparisons
         ],
         heat_maps=[
-            (_title(comparison), _heat_maps(comparison, index))
+            (_title(comparison, contents), _heat_maps(comparison, index))
             for index, comparison in comparisons
             if has_areas(comparison.result)
         ],
+        exploratory=exploratory_table(contents),
+        exploratory_ids={result.id for result in contents.exploratory},
         stimuli_tables=[
             category_table(contents),
             mismatch_table(contents),
@@ -100,8 +106,11 @@ def _heat_maps(comparison: Comparison, index: int) -> list[HeatMap]:
     ]
 
 
-def _title(comparison: Comparison) -> str:
-    return f"{comparison.name}, {SITES.get(comparison.site, comparison.site)}"
+def _title(comparison: Comparison, contents: Contents) -> str:
+    place = SITES.get(comparison.site, comparison.site)
+    alike = [(other.name, other.site) for other in contents.comparisons]
+    several = alike.count((comparison.name, comparison.site)) > 1
+    return f"{comparison.name}, {place}" + (f" ({comparison.step})" if several else "")
 
 
 def _when(contents: Contents) -> str:

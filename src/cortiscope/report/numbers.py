@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from cortiscope.report.address import Address
+from cortiscope.ledger import Address
 
 NOTHING = "–"
 """What stands where a number is not defined."""
 
 
 Style = Callable[[float], str]
+
+_DECIMAL = re.compile(r"(?<![\w.])-?\d+\.\d+(?!\w)")
 
 
 @dataclass(frozen=True)
@@ -183,3 +186,40 @@ def spaced(label: str) -> str:
     'body part'
     """
     return label.replace("_", " ")
+
+
+def traced(text: str, numbers: Iterable[Number], untouched: Collection[str] = ()) -> Markup:
+    """Put the addresses of numbers into a sentence that was written with them.
+
+    Parameters
+    ----------
+    text : str
+        A sentence.
+    numbers : iterable of Number
+        Those that it may speak of, in the order in which it does, written as it writes them.
+    untouched : collection of str
+        Numbers as written that are none of these, such as a size that was claimed.
+
+    Returns
+    -------
+    Markup
+        The same words; a number that is not known stays as it is.
+
+    Examples
+    --------
+    >>> p = Number(0.03211, "0.0321", Address("1f2e", "p"))
+    >>> print(traced("p = 0.0321 <= 0.05", [p]))
+    p = <data value="0.03211" data-address="1f2e:p" title="1f2e:p">0.0321</data> &lt;= 0.05
+    """
+    known = list(numbers)
+    left = [number for number in known if number.text not in untouched]
+    parts, end = [], 0
+    for match in _DECIMAL.finditer(text):
+        # Two of the same look are taken in turn; one that is said twice is found again.
+        found = next((n for n in [*left, *known] if n.text == match[0]), None)
+        if found is not None and match[0] not in untouched:
+            parts += [escape(text[end : match.start()]), found.__html__()]
+            end = match.end()
+            if found in left:
+                left.remove(found)
+    return Markup("").join([*parts, escape(text[end:])])

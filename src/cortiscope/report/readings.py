@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from cortiscope.analyses import Result
-from cortiscope.report.address import Address
+from cortiscope.ledger import Address
 from cortiscope.report.numbers import Number, number, p_value, share
 
 ALPHA = 0.05

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from markupsafe import Markup, escape
 
-from cortiscope.report.address import Address
+from cortiscope.ledger import Address
 from cortiscope.report.contents import Contents
 from cortiscope.report.numbers import Number, Style, count, decimal, number, p_value, share, spaced
 from cortiscope.report.table import Cell, Table

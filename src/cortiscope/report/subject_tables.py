@@ -7,8 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from cortiscope.ledger import fingerprint
-from cortiscope.report.address import Address
+from cortiscope.ledger import Address, fingerprint
 from cortiscope.report.contents import Examined, Scanned
 from cortiscope.report.numbers import NOTHING, count, counted, number, shortened, small
 from cortiscope.report.table import Cell, Table

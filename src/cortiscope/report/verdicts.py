@@ -10,8 +10,7 @@ from typing import Any
 
 from cortiscope.claims import CALIBRATION, Calibration, Claim, Evidence
 from cortiscope.errors import InputError
-from cortiscope.ledger import Run
-from cortiscope.report.address import Address
+from cortiscope.ledger import Address, Run
 from cortiscope.report.numbers import Number, Style, decimals, number, p_value, statistic
 
 _P_VALUES = ("p", "corrected_p")

@@ -52,29 +52,29 @@ class BatchEntry:
 
 @dataclass
 class Journal:
-    """Progress of a scan: a line a batch, and a last line once all of them are there.
+    """Progress of a scan: a line of the files there from the start, a line a batch, and a last one.
 
-    A line is appended after the files of its batch, without waiting for the disk: a killed
+    A batch's line is appended after the files of its batch, without waiting for the disk: a killed
     process loses nothing that it handed to the system, and after a power cut the files are
     hashed against their lines before a scan continues, so that a line can claim no more than is
     there. When the last batch is in, everything is flushed and the journal written anew, in one
-    step, with a line that makes the store complete.
+    step, with a last line that makes the store complete.
 
     Parameters
     ----------
     path : Path
         The file.
+    skeleton : dict of str to FileEntry
+        Files that were there before the first batch.
     batches : dict of int to BatchEntry
         What is on disk.
-    skeleton : dict of str to FileEntry
-        Files that were there before the first batch; known once the store is complete.
     fingerprint : str or None
         Hash over all files, of a complete store.
     """
 
     path: Path
-    batches: dict[int, BatchEntry] = field(default_factory=dict)
     skeleton: dict[str, FileEntry] = field(default_factory=dict)
+    batches: dict[int, BatchEntry] = field(default_factory=dict)
     fingerprint: str | None = None
 
     @classmethod
@@ -87,11 +87,14 @@ class Journal:
         return journal
 
     def _add(self, line: dict[str, Any]) -> None:
-        files = {name: FileEntry(**entry) for name, entry in line["files"].items()}
         if "fingerprint" in line:
-            self.skeleton, self.fingerprint = files, line["fingerprint"]
-        else:
+            self.fingerprint = line["fingerprint"]
+            return
+        files = {name: FileEntry(**entry) for name, entry in line["files"].items()}
+        if "batch" in line:
             self.batches[line["batch"]] = BatchEntry(line["batch"], line["micro_batch"], files)
+        else:
+            self.skeleton = files
 
     @property
     def files(self) -> dict[str, FileEntry]:
@@ -117,17 +120,14 @@ class Journal:
             stream.write(_line(asdict(entry)))
         self.batches[entry.batch] = entry
 
-    def rewrite(self, skeleton: dict[str, FileEntry] | None = None) -> None:
-        """Write the journal anew in the order of the batches, complete when a skeleton is given."""
-        lines = [_line(asdict(self.batches[batch])) for batch in sorted(self.batches)]
-        if skeleton is not None:
-            self.skeleton = skeleton
+    def rewrite(self, *, complete: bool = False) -> None:
+        """Write the journal anew, in the order of the batches."""
+        skeleton = {name: asdict(entry) for name, entry in self.skeleton.items()}
+        lines = [_line({"files": skeleton})]
+        lines += [_line(asdict(self.batches[batch])) for batch in sorted(self.batches)]
+        if complete:
             self.fingerprint = self._hash()
-            last = {
-                "fingerprint": self.fingerprint,
-                "files": {name: asdict(entry) for name, entry in skeleton.items()},
-            }
-            lines.append(_line(last))
+            lines.append(_line({"fingerprint": self.fingerprint}))
         write_atomically(self.path, b"".join(lines))
 
     def _hash(self) -> str:

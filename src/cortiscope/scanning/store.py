@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -155,7 +156,7 @@ class Store:
             )
             _lay_out(group, manifest, order)
             _write_table(table, temporary / _STIMULI)
-            (temporary / JOURNAL).touch()
+            Journal(temporary / JOURNAL, skeleton=_describe_all(temporary)).rewrite()
             temporary.replace(path)
         except OSError as error:
             raise MachineError(f"{path} cannot be made: {error.strerror or error}.") from error
@@ -216,19 +217,23 @@ class Store:
         What the journal does not vouch for is removed, and a batch whose files are not what the
         journal says is written again.
         """
-        self._lock = lock(self.path / "zarr.json")
-        self.journal = Journal.read(self.path / JOURNAL)
-        claimed = list(self.journal.batches.values())
-        for entry in track(claimed, "checking what is there", enabled=progress):
-            if any(self._is_damaged(name, file) for name, file in entry.files.items()):
-                del self.journal.batches[entry.batch]
-        remove_abandoned(self.path)
-        self.journal.rewrite()
-        known = self.journal.files
-        for site in self.arrays:
-            for file in (self.path / site).glob("c.*"):
-                if file.relative_to(self.path).as_posix() not in known:
-                    file.unlink()
+        with self._disk_errors():
+            self._lock = lock(self.path / "zarr.json")
+            self.journal = Journal.read(self.path / JOURNAL)
+            for name, file in self.journal.skeleton.items():
+                if self._is_damaged(name, file):
+                    raise self.damage(name)
+            claimed = list(self.journal.batches.values())
+            for entry in track(claimed, "checking what is there", enabled=progress):
+                if any(self._is_damaged(name, file) for name, file in entry.files.items()):
+                    del self.journal.batches[entry.batch]
+            remove_abandoned(self.path)
+            self.journal.rewrite()
+            known = self.journal.files
+            for site in self.arrays:
+                for path in (self.path / site).glob("c.*"):
+                    if path.relative_to(self.path).as_posix() not in known:
+                        path.unlink()
         return [n for n in range(self.manifest.n_batches) if n not in self.journal.batches]
 
     def write(
@@ -252,29 +257,30 @@ class Store:
         """
         first = batch * self.manifest.batch_size
         files = {}
-        try:
+        with self._disk_errors():
             for site, name in self.shards(batch).items():
                 self.arrays[site][first : first + len(values[site])] = values[site]
-                files[name] = self._describe(name)
+                files[name] = _describe(self.path / name)
             self.journal.append(BatchEntry(batch, micro_batch, files))
-        except OSError as error:
-            n_written = len(self.journal.batches)
-            raise MachineError(
-                f"{self.path} cannot be written to ({error.strerror or error}); the {n_written} "
-                f"of {self.manifest.n_batches} batches that are there stay: free some space and "
-                "run the same scan again to continue."
-            ) from error
 
     def finish(self) -> None:
         """Mark the store complete, once everything is on the disk."""
-        shards = set(self.journal.files)
-        files = sorted(path for path in self.path.rglob("*") if _is_visible_file(path))
-        for file in files:
-            sync(file)
-        names = [file.relative_to(self.path).as_posix() for file in files]
-        skeleton = [name for name in names if name not in shards and name != JOURNAL]
-        self.journal.rewrite({name: self._describe(name) for name in skeleton})
+        with self._disk_errors():
+            for name in self.journal.files:
+                sync(self.path / name)
+            self.journal.rewrite(complete=True)
         self.close()
+
+    @contextmanager
+    def _disk_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise MachineError(
+                f"{self.path} cannot be written ({error.strerror or error}); the "
+                f"{len(self.journal.batches)} of {self.manifest.n_batches} batches that are there "
+                "stay: free some space and run the same scan again to continue."
+            ) from error
 
     def close(self) -> None:
         """Let other processes write."""
@@ -316,10 +322,6 @@ class Store:
             f"{self.path} and scan again."
         )
 
-    def _describe(self, name: str) -> FileEntry:
-        file = self.path / name
-        return FileEntry(n_bytes=file.stat().st_size, sha256=fingerprint_file(file))
-
     def _is_damaged(self, name: str, entry: FileEntry, *, by_size: bool = False) -> bool:
         file = self.path / name
         if not file.is_file() or file.stat().st_size != entry.n_bytes:
@@ -327,9 +329,15 @@ class Store:
         return not by_size and fingerprint_file(file) != entry.sha256
 
 
-def _is_visible_file(path: Path) -> bool:
-    # File managers and synchronisation leave hidden files of their own.
-    return path.is_file() and not path.name.startswith(".")
+def _describe(file: Path) -> FileEntry:
+    return FileEntry(n_bytes=file.stat().st_size, sha256=fingerprint_file(file))
+
+
+def _describe_all(folder: Path) -> dict[str, FileEntry]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    for file in files:
+        sync(file)
+    return {file.relative_to(folder).as_posix(): _describe(file) for file in files}
 
 
 def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:

@@ -32,12 +32,22 @@ class Writer:
         self._write = write
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cortiscope-writer")
         self._pending: deque[Future[None]] = deque()
+        self._has_failed = False
+
+    def _call(self, *arguments: object) -> None:
+        if self._has_failed:  # what was handed over behind a failure must not be written
+            return
+        try:
+            self._write(*arguments)
+        except BaseException:
+            self._has_failed = True
+            raise
 
     def put(self, *arguments: object) -> None:
         """Hand over one call, waiting while too many are held."""
         while len(self._pending) >= _WAITING:
             self._pending.popleft().result()
-        self._pending.append(self._thread.submit(self._write, *arguments))
+        self._pending.append(self._thread.submit(self._call, *arguments))
 
     def __enter__(self) -> Writer:
         """Begin."""

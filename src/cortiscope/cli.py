@@ -126,10 +126,11 @@ def run(
 
     Without arguments: is the category of unseen words decodable in the embedded specimen? Options
     change what the protocol says. The same command again goes on where an interrupted one stopped.
+    Exit code 1 when a verdict is invalid.
     """
     from cortiscope.report import write_report
     from cortiscope.report.terminal import summary_table, verdict_table
-    from cortiscope.studies import run_study
+    from cortiscope.studies import read_verdicts, run_study
 
     protocol = _protocol(
         study,
@@ -151,6 +152,8 @@ def run(
     _out.print(summary_table(done))
     _out.print(verdict_table(done))
     _out.print(f"report: {report}", soft_wrap=True, highlight=False)
+    if any(verdict["outcome"] == "invalid" for verdict in read_verdicts(done)):
+        raise typer.Exit(1)
 
 
 @app.command()

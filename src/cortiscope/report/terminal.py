@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import json
 
+from rich.box import HORIZONTALS, SIMPLE_HEAD
+from rich.console import Group
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from cortiscope.analyses import Result
 from cortiscope.ledger import Run
+from cortiscope.report.claim_sections import decider
+from cortiscope.report.contents import Contents
+from cortiscope.report.readings import best, best_layer, chance, reading
+from cortiscope.report.verdicts import read_verdicts
 from cortiscope.subjects.families import registered
 from cortiscope.subjects.sources import SPECIMENS, specimens
 
@@ -25,72 +33,69 @@ def summary_table(run: Run) -> Table:
     rich.table.Table
         Accuracy at the embedding, the best layer with its interval, and its corrected p.
     """
-    table = Table(title=f"decoding of unseen words ({run.path.name})")
+    contents = Contents.read(run)
+    table = Table(title=f"decoding of unseen words ({contents.folder})", box=SIMPLE_HEAD)
     table.add_column("subject", overflow="fold")
     for heading in ("embedding", "best layer", "accuracy [95%]", "p"):
         table.add_column(heading, justify="right", no_wrap=True)
-    chance = 0.0
-    for name, at in decoding_results(run).items():
-        embedding = at.get("resid_pre")
-        for site, result in at.items():
-            if site != "resid_pre" or len(at) == 1:
-                table.add_row(name, *_row(result, embedding))
-                chance = result.estimates.attrs["chance_accuracy"]
-    table.caption = f"balanced accuracy, chance {chance:.3f}; p: words permuted within folds, maximum over layers"
+    for comparison in contents.comparisons:
+        several = len([c for c in contents.comparisons if c.name == comparison.name]) > 1
+        names = [scanned.name for scanned in comparison.examined.everyone]
+        results = (comparison.result, *comparison.twins)
+        embeddings = (comparison.embedding, *comparison.twin_embeddings)
+        for name, result, embedding in zip(names, results, embeddings, strict=True):
+            who = Text(f"{name} {comparison.step}" if several else name)
+            table.add_row(who, *_decoding_cells(result, embedding))
+    at_chance = chance(contents.comparisons[0].result)
+    table.caption = f"balanced accuracy, chance {at_chance}; p corrected over layers"
     return table
 
 
-def verdict_table(run: Run) -> Table:
-    """Lay out the verdicts of a run, a row each.
+def verdict_table(run: Run) -> Group:
+    """Lay out the verdicts of a run, a row each, with the sentence that says why below.
 
     Parameters
     ----------
     run : Run
-        A run whose claims were judged.
+        A run.
 
     Returns
     -------
-    rich.table.Table
-        Claim, subject, verdict, estimate with its interval, corrected p, and what decided.
+    rich.console.Group
+        Claim, of whom, verdict, estimate with its interval, corrected p, and what decided.
     """
-    table = Table(title="verdicts", show_lines=True)
-    table.add_column("claim", overflow="fold")
+    verdicts = read_verdicts(run)
+    if not verdicts:
+        return Group(Text("no claim was judged", style="dim"))
+    table = Table(title=f"verdicts ({run.path.resolve().name})", box=HORIZONTALS, show_lines=True)
+    table.add_column("claim, subject", overflow="fold")
     table.add_column("verdict", no_wrap=True)
-    for heading in ("estimate [95%]", "corrected p"):
-        table.add_column(heading, justify="right")
-    table.add_column("decided by")
-    for verdict in json.loads((run.path / "verdicts.json").read_text(encoding="utf-8")):
+    for heading in ("estimate\n[95%]", "corrected\np"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("decided by", max_width=12)
+    numbers = [f"{n}. " if len(verdicts) > 1 else "" for n in range(1, len(verdicts) + 1)]
+    for number, verdict in zip(numbers, verdicts, strict=True):
         table.add_row(
-            f"{verdict['claim']['name']} ({verdict['subject']})\n[dim]{verdict['sentence']}[/dim]",
-            verdict["outcome"],
-            f"{verdict['estimate']:.3f} [{verdict['low']:.3f}, {verdict['high']:.3f}]",
-            f"{verdict['corrected_p']:.4f}",
-            verdict["decided_by"].replace("_", " "),
+            Text(f"{number}{verdict.claim.name}, {verdict.subject}"),
+            verdict.outcome,
+            Text(f"{verdict.estimate}\n[{verdict.low}, {verdict.high}]"),
+            str(verdict.corrected_p),
+            decider(verdict),
         )
-    return table
+    reasons = [
+        Padding(Text(number + verdict.sentence), (0, 2, 0, 2))
+        for number, verdict in zip(numbers, verdicts, strict=True)
+    ]
+    return Group(table, *reasons, "")
 
 
-def decoding_results(run: Run) -> dict[str, dict[str, Result]]:
-    """Open the decoding results of a run: by subject, then by site, in the order of the run."""
-    results: dict[str, dict[str, Result]] = {}
-    for entry in run.entries():
-        if entry.kind == "result":
-            result = Result.open(run.path / entry.path)
-            if result.analysis == "decode":
-                results.setdefault(result.subject, {})[result.parameters["site"]] = result
-    return results
-
-
-def _row(result: Result, embedding: Result | None) -> list[str]:
-    accuracy = result.estimates["accuracy"]
-    best = accuracy["layer"].values[int(accuracy.values.argmax())]
-    low, high = (float(v) for v in result.intervals["accuracy"].sel(layer=best))
-    at_embedding = "" if embedding is None else f"{float(embedding.estimates['accuracy'][0]):.3f}"
+def _decoding_cells(result: Result, embedding: Result | None) -> list[str | Text]:
+    peak = best(result)
     return [
-        at_embedding,
-        str(best),
-        f"{float(accuracy.max()):.3f} [{low:.3f}, {high:.3f}]",
-        f"{float(result.p_values['accuracy'].sel(layer=best)):.4f}",
+        "" if embedding is None else str(reading(embedding, 0).estimate),
+        str(best_layer(result)),
+        Text(f"{peak.estimate} [{peak.low}, {peak.high}]"),
+        str(peak.p),
     ]
 
 
@@ -129,7 +134,9 @@ def calibration_table(result: Result) -> Table:
     share, interval = result.estimates["share_found"], result.intervals["share_found"]
     table = Table(
         title=f"{result.subject}: share of {result.n['n_phantoms']} phantoms found",
-        caption=f"{result.n['n_stimuli']:,} stimuli, {result.n['n_units']:,} units; exact intervals",
+        caption=(
+            f"{result.n['n_stimuli']:,} stimuli, {result.n['n_units']:,} units; exact intervals"
+        ),
     )
     table.add_column("phantom", no_wrap=True)
     table.add_column("must be", no_wrap=True)

@@ -4,6 +4,7 @@ from cortiscope.studies.audit import Finding, audit
 from cortiscope.studies.planning import StudyPlan, plan_study
 from cortiscope.studies.protocol import Protocol, Step, shipped_protocols
 from cortiscope.studies.runner import run_study
+from cortiscope.studies.trial import read_verdicts
 
 __all__ = [
     "Finding",
@@ -12,6 +13,7 @@ __all__ = [
     "StudyPlan",
     "audit",
     "plan_study",
+    "read_verdicts",
     "run_study",
     "shipped_protocols",
 ]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cortiscope.errors import InputError
 from cortiscope.ledger import Run, remove_abandoned
+from cortiscope.scanning.request import resolve
 from cortiscope.stimuli import StimulusSet
 from cortiscope.studies.keeping import Keeper, Lying
 from cortiscope.studies.phantom_subject import PhantomSubject
@@ -58,11 +59,7 @@ def run_study(
         stimuli.check_groups(
             target=parameters["target"], groups=parameters["groups"], n_folds=parameters["n_folds"]
         )
-    run = Run(out or protocol.default_out)
-    protocol.freeze(run)
-    remove_abandoned(run.path)
-    keeper = Keeper(run)
-    keeper.stimuli(stimuli)
+    keeper: Keeper | None = None
     scanned: dict[str, Scanned] = {}
     for spec in protocol.subjects:
         say(f"loading {spec}")
@@ -70,13 +67,50 @@ def run_study(
         if subject.name in scanned:
             msg = f"two subjects are called {subject.name}: rename one folder, or run them apart."
             raise InputError(msg)
+        _check_request(subject, stimuli, protocol)
+        # Nothing is written before there is somebody who can be scanned as the protocol says.
+        keeper = keeper or _begin(Run(out or protocol.default_out), protocol, stimuli)
         examined = [
             _examine(keeper, lying, stimuli, protocol, say)
             for lying in _with_twins(subject, protocol.n_twins)
         ]
         scanned[subject.name] = Scanned(spec, examined[0], tuple(examined[1:]))
+    assert keeper is not None  # a protocol has at least one subject
     try_claims(keeper, protocol, stimuli, scanned, say)
-    return run
+    return keeper.run
+
+
+def _begin(run: Run, protocol: Protocol, stimuli: StimulusSet) -> Keeper:
+    protocol.freeze(run)
+    remove_abandoned(run.path)
+    keeper = Keeper(run)
+    keeper.stimuli(stimuli)
+    return keeper
+
+
+def _check_request(subject: Lying, stimuli: StimulusSet, protocol: Protocol) -> None:
+    """Refuse sites that the subject cannot be recorded at, and steps that nobody records."""
+    if isinstance(subject, PhantomSubject):
+        recorded = {"resid_post"}
+    else:
+        request = resolve(
+            subject,
+            stimuli,
+            protocol.sites,
+            protocol.position,
+            protocol.batch_size,
+            protocol.store_dtype,
+            "right",
+        )
+        recorded = {layout.site for layout in request.sites}
+    for name, step in protocol.steps.items():
+        site = step.parameters["site"]
+        if site not in recorded:
+            msg = (
+                f"step {name} reads {site}, which is not recorded of {subject.name}: add it to "
+                f"the sites, or read one of {', '.join(sorted(recorded))}."
+            )
+            raise InputError(msg)
 
 
 def load_subject(

@@ -18,12 +18,14 @@ from cortiscope.claims import (
     Verdict,
     judge,
 )
-from cortiscope.ledger import fingerprint
+from cortiscope.ledger import Run, fingerprint
 from cortiscope.scanning import Recording
 from cortiscope.stimuli import StimulusSet
 from cortiscope.studies.keeping import Keeper
 from cortiscope.studies.power import calibration_of
 from cortiscope.studies.protocol import Protocol
+
+VERDICTS = "verdicts.json"
 
 Say = Callable[[str], None]
 
@@ -101,11 +103,17 @@ def try_claims(
     inputs = {verdict.effect.address.split(":")[0] for verdict in verdicts}
     keeper.file(
         "verdicts",
-        keeper.run.path / "verdicts.json",
+        keeper.run.path / VERDICTS,
         json.dumps([verdict.to_dict() for verdict in verdicts], indent=1) + "\n",
         tuple(sorted(inputs)),
     )
     return verdicts
+
+
+def read_verdicts(run: Run) -> list[dict[str, Any]]:
+    """Read the verdicts of a run, laid out by `Verdict.to_dict`; none where none were judged."""
+    path = run.path / VERDICTS
+    return list(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else []
 
 
 def _cases(

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cortiscope.analyses import decode
+from cortiscope.analyses import INSTRUMENTS, Result, decode
+from cortiscope.claims import Bench, Calibration, Case, Claim, judge
 from cortiscope.ledger import Run, fingerprint, package_versions, write_atomically
 from cortiscope.scanning import Recording
 from cortiscope.stimuli import StimulusSet
+from cortiscope.studies import Protocol
 
 FRAMES = {"card": "The word on the card was {word}.", "book": "Please write down {word}."}
 
@@ -101,17 +105,32 @@ def record_of(name: str, n_layers: int, **changes: Any) -> dict[str, Any]:
     }
 
 
-def begin(path: Path, stimuli: StimulusSet) -> Run:
-    """A run with its protocol and its stimuli."""
+def begin(path: Path, stimuli: StimulusSet, protocol: Protocol | None = None) -> Run:
+    """A run with its protocol, or one as it was before there were claims, and its stimuli."""
     run = Run(path)
-    write_atomically(run.path / "protocol.toml", 'study = "decoding"\n')
-    run.record("protocol", "protocol.toml")
+    if protocol is not None:
+        protocol.freeze(run)
+    else:
+        write_atomically(run.path / "protocol.toml", 'study = "decoding"\n')
+        run.record("protocol", "protocol.toml")
     stimuli.save(run.path / "stimuli.parquet")
     run.record("stimuli", "stimuli.parquet", parameters={"name": stimuli.name})
     return run
 
 
-def keep(run: Run, record: dict[str, Any], recording: Recording, **settings: Any) -> None:
+STEPS = {"embedding": "resid_pre", "decode": "resid_post"}
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """Who lies in a run, and what both steps found."""
+
+    recording: Recording
+    entry_id: str
+    results: Mapping[str, Result]
+
+
+def keep(run: Run, record: dict[str, Any], recording: Recording, **settings: Any) -> Kept:
     """Put a subject's record, its recording and the results of both sites into a run."""
     path = run.path / "subjects" / f"{recording.name}.json"
     write_atomically(path, json.dumps(record))
@@ -131,15 +150,72 @@ def keep(run: Run, record: dict[str, Any], recording: Recording, **settings: Any
         },
         content=recording.fingerprint,
     )
-    for site in ("resid_pre", "resid_post"):
-        result = decode(recording, site=site, **settings)
-        run.record(
-            "result",
-            result.save(run.results),
-            inputs=(entry.id,),
-            parameters=result.parameters,
-            artifact_id=result.id,
-        )
+    results = {step: decode(recording, site=site, **settings) for step, site in STEPS.items()}
+    for result in results.values():
+        keep_result(run, result, entry.id)
+    return Kept(recording, entry.id, results)
+
+
+def keep_result(run: Run, result: Result, recording_id: str, kind: str = "result") -> Result:
+    """Put a result into a run."""
+    run.record(
+        kind,
+        result.save(run.results),
+        inputs=(recording_id,),
+        parameters=result.parameters,
+        artifact_id=result.id,
+    )
+    return result
+
+
+def calibrated(
+    strength: float | None = 1.0, power: float = 0.97, rate: float = 0.04
+) -> Calibration:
+    """A calibration as it might come out."""
+    return Calibration(
+        strength=strength,
+        power=power,
+        power_low=power - 0.125,
+        power_high=power + 0.015,
+        false_positive_rate=rate,
+        false_positive_low=rate - 0.035,
+        false_positive_high=rate + 0.0625,
+        alpha=0.05,
+        n_phantoms=100,
+        curve=((0.0, 0.33, rate),)
+        if strength is None
+        else ((0.0, 0.33, rate), (0.5, 0.45, 0.4), (1.0, 0.6, power), (1.5, 0.8, 1.0)),
+    )
+
+
+def judge_claims(
+    run: Run,
+    protocol: Protocol,
+    lying: Mapping[str, Sequence[Kept]],
+    calibrations: Mapping[str, Calibration],
+) -> None:
+    """Judge the claims of a protocol with the real gate and controls, and file the verdicts."""
+    cases = []
+    for claim in protocol.claims:
+        for name, (subject, *twins) in lying.items():
+            if claim.subjects not in ("each", name):
+                continue
+            bench = Bench(
+                claim,
+                INSTRUMENTS["decode"],
+                subject.results[claim.step].parameters,
+                subject.recording,
+                subject.results[claim.step],
+                tuple(twin.results[claim.step] for twin in twins),
+                run=lambda instrument, recording, parameters, of=subject: keep_result(
+                    run, instrument.run(recording, **parameters), of.entry_id, "control"
+                ),
+            )
+            known = {name: calibrations[claim.name]} if claim.name in calibrations else {}
+            cases.append(Case(name, {name: bench}, known))
+    filed = [verdict.to_dict() for verdict in judge(cases)]
+    path = write_atomically(run.path / "verdicts.json", json.dumps(filed))
+    run.record("verdicts", path)
 
 
 def make_run(
@@ -151,20 +227,38 @@ def make_run(
     n_layers: int = 4,
     stimuli: StimulusSet | None = None,
     settings: dict[str, Any] | None = None,
+    claims: Sequence[Claim] | None = None,
+    calibrations: Mapping[str, Calibration] | None = None,
     **changes: Any,
 ) -> Run:
-    """Make a run of subjects with planted effects, each with untrained twins of pure noise."""
+    """Make a run of subjects with planted effects, each with untrained twins of pure noise.
+
+    Without `claims` it is a run as it was before there were any.
+    """
     stimuli = stimuli or words_of(categories or ["animal", "body_part", "tool"])
-    run = begin(path, stimuli)
     settings = {"n_permutations": 99, "n_bootstrap": 200, **(settings or {})}
-    for number, (name, effect) in enumerate((effects or {"specimen:planted": 3.0}).items()):
-        lying = {name: effect} | {f"{name}--twin-{twin}": 0.0 for twin in range(n_twins)}
-        for seed, (who, size) in enumerate(lying.items(), start=100 * number):
+    effects = effects or {"specimen:planted": 3.0}
+    protocol = None
+    if claims is not None:
+        steps = {
+            name: {"analysis": "decode", "site": site, **settings} for name, site in STEPS.items()
+        }
+        protocol = Protocol(
+            study="decoding", subjects=tuple(effects), n_twins=n_twins, steps=steps, claims=claims
+        )
+    run = begin(path, stimuli, protocol)
+    lying: dict[str, list[Kept]] = {}
+    for number, (name, effect) in enumerate(effects.items()):
+        sizes = {name: effect} | {f"{name}--twin-{twin}": 0.0 for twin in range(n_twins)}
+        for seed, (who, size) in enumerate(sizes.items(), start=100 * number):
             x = activations(stimuli, n_layers, size, seed)
             recording = Recording.from_arrays(
                 {"resid_pre": x[:, :1] / 2, "resid_post": x},
                 stimuli=stimuli,
                 name=re.sub("[:/]", "-", who),
             )
-            keep(run, record_of(who, n_layers, **changes), recording, **settings)
+            kept = keep(run, record_of(who, n_layers, **changes), recording, **settings)
+            lying.setdefault(name, []).append(kept)
+    if protocol is not None:
+        judge_claims(run, protocol, lying, calibrations or {})
     return run

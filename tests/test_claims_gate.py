@@ -145,7 +145,7 @@ def _always_rejects(recording, **parameters):
 
 @pytest.mark.parametrize("broken", [_ignores_labels, _always_rejects])
 def test_a_broken_instrument_makes_its_claims_invalid(broken):
-    instrument = dataclasses.replace(DECODE, run=broken, for_phantoms={})
+    instrument = dataclasses.replace(DECODE, run=broken)
     recording = PHANTOMS["direction"].make(AMPLE, seed=8, strength=2.5)
     found = verdict(recording, claim(controls=("calibration",)), instrument=instrument)
     assert found.outcome == "invalid"

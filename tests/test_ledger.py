@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -11,8 +13,12 @@ from hypothesis import strategies as st
 
 from cortiscope.errors import InputError
 from cortiscope.ledger import (
+    Address,
     Run,
+    append_line,
     fingerprint,
+    fingerprint_file,
+    read_lines,
     remove_abandoned,
     source_fingerprint,
     write_atomically,
@@ -112,3 +118,105 @@ def test_a_folder_with_other_things_is_not_taken_over(tmp_path):
     with pytest.raises(InputError, match="is no Cortiscope run"):
         Run.open(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("crash", range(9))
+def test_a_crash_never_leaves_a_line_without_its_file(tmp_path, monkeypatch, crash):
+    flush = os.fsync
+    left = iter(range(crash))
+
+    def fail_later(descriptor):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        flush(descriptor)
+
+    def work():
+        run = Run(tmp_path / "run")
+        for name in ("a", "b", "c"):
+            write_atomically(run.path / f"{name}.txt", name)
+            run.record("note", f"{name}.txt")
+        return run
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", fail_later)
+        if crash < 8:  # two flushes an artifact, of which the description is one
+            with pytest.raises(KeyboardInterrupt):
+                work()
+        else:
+            work()
+    if (tmp_path / "run" / "dataset_description.json").exists():
+        run = Run.open(tmp_path / "run")
+        assert all(fingerprint_file(run.path / e.path) == e.sha256 for e in run.entries())
+    run = work()  # which goes on where it stopped
+    assert sorted(e.path for e in run.entries()) == [
+        "a.txt",
+        "b.txt",
+        "c.txt",
+        "dataset_description.json",
+    ]
+    assert [line.problem for line in read_lines(run.ledger)] == [""] * 4
+
+
+def test_what_is_not_there_is_not_recorded(tmp_path):
+    run = Run(tmp_path / "run")
+    for content in (None, "0" * 64):
+        with pytest.raises(FileNotFoundError, match="not there to be recorded"):
+            run.record("recording", "recordings/a.zarr", content=content)
+    assert [entry.kind for entry in run.entries()] == ["description"]
+
+
+def test_ids_follow_from_content_inputs_and_parameters(tmp_path):
+    def record(name, content, **given):
+        run = Run(tmp_path / name / "run")
+        write_atomically(run.path / "a.txt", content)
+        return run.record("note", "a.txt", **given).id
+
+    same = record("first", "a", parameters={"x": 1}, inputs=("0f",))
+    assert record("second", "a", parameters={"x": 1}, inputs=("0f",)) == same
+    others = [
+        record("third", "b", parameters={"x": 1}, inputs=("0f",)),
+        record("fourth", "a", parameters={"x": 2}, inputs=("0f",)),
+        record("fifth", "a", parameters={"x": 1}, inputs=("1f",)),
+    ]
+    assert len({same, *others}) == 4
+
+
+def test_lines_of_several_writers_form_one_chain(tmp_path):
+    path = tmp_path / "lines.jsonl"
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: append_line(path, {"n": n}), range(40)))
+    lines = read_lines(path)
+    assert sorted(line.values["n"] for line in lines) == list(range(40))
+    assert {line.problem for line in lines} == {""}
+
+
+@given(st.data())
+def test_any_edit_of_a_chained_file_is_found(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("chain") / "lines.jsonl"
+    for n in range(4):
+        append_line(path, {"n": n, "text": "é\n"})
+    content = path.read_bytes()
+    at = data.draw(st.integers(0, len(content) - 1))
+    byte = data.draw(st.integers(0, 255).filter(lambda b: b != content[at]))
+    path.write_bytes(content[:at] + bytes([byte]) + content[at + 1 :])
+    assert any(line.problem for line in read_lines(path))
+
+
+def test_a_torn_line_is_cut_off_by_the_next_and_the_chain_goes_on(tmp_path):
+    path = tmp_path / "lines.jsonl"
+    append_line(path, {"n": 1})
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"n": 2, "te')
+    assert [bool(line.problem) for line in read_lines(path)] == [False, True]
+    append_line(path, {"n": 2})
+    assert path.read_bytes().startswith(whole)
+    assert [(line.values["n"], line.problem) for line in read_lines(path)] == [(1, ""), (2, "")]
+
+
+_label = st.text(min_size=1)
+
+
+@given(st.lists(st.tuples(_label, _label), max_size=3))
+def test_addresses_survive_any_label(at):
+    address = Address("1f2e", "auc", tuple(at))
+    assert Address.parse(str(address)) == address

@@ -83,7 +83,7 @@ def test_a_twin_that_was_not_decoded_is_named(whole: Run, tmp_path: Path) -> Non
     shutil.copytree(whole.path, folder)
     ledger = folder / "ledger.jsonl"
     ledger.write_text("".join(ledger.read_text().splitlines(keepends=True)[:-1]))
-    with pytest.raises(InputError, match=r"no result of specimen:planted--twin-0 at resid_post"):
+    with pytest.raises(InputError, match="specimen:planted--twin-0 for decode resid_post"):
         write_report(Run.open(folder))
 
 
@@ -112,8 +112,8 @@ def record(**special: Any) -> dict[str, Any]:
     }
 
 
-def test_that_no_claim_was_tested_is_said_always(whole: Run) -> None:
-    assert "No claim in it has passed a gate" in titles(whole)["Exploratory"]
+def test_that_no_claim_was_tested_is_said_of_a_run_without_claims(whole: Run) -> None:
+    assert "No claim has passed a gate" in titles(whole)["Exploratory"]
 
 
 def test_a_sound_run_has_no_further_warnings(whole: Run) -> None:
@@ -174,6 +174,19 @@ def test_methods_say_what_was_done(whole: Run, tmp_path: Path) -> None:
     assert "ROC" in text
     assert "ROC" not in other
     assert "Categories</h2>" not in write_report(scaled).read_text(encoding="utf-8")
+
+
+def test_methods_of_a_phantom_speak_of_no_model(tmp_path: Path) -> None:
+    run = make_run(
+        tmp_path / "run", family="phantom", weights={"phantom": "direction", "strength": 3.0}
+    )
+    text = " ".join(methods(Contents.read(run)).paragraphs)
+    assert "known effect planted" in text
+    assert "forward hooks" not in text
+    assert "initialiser" not in text
+    page = write_report(run).read_text(encoding="utf-8")
+    assert "phantom direction, strength 3.0" in page
+    assert "<dt>model type</dt>" not in page
 
 
 def test_every_reference_is_cited_and_numbered_in_order(whole: Run) -> None:

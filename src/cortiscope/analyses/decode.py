@@ -96,12 +96,13 @@ def decode(
     -------
     Result
         ``accuracy`` (layer), balanced, chance 1/C; ``auc`` (layer, category), one against the
-        rest, over pairs of stimuli that are held out together; ``auc_macro`` (layer), its mean.
+        rest, over pairs of stimuli that one probe reads; ``auc_macro`` (layer), its mean;
+        ``peak_accuracy`` (), accuracy at the layer that is best on one half of the words, measured
+        on the other half, both ways averaged, so that the choice of the layer does not flatter it
+        (with `cross`, at the level where it is lowest).
         P-values are corrected by the maximum statistic over layers (``auc``: layers and
-        categories); ``peak_accuracy`` (), accuracy at the layer that is best on one half of the
-        words, measured on the other half, both ways averaged, so that the choice of the layer
-        does not flatter it (with `cross`, at the level where it is lowest). Intervals: 95%, bootstrap over words of held-out predictions. The
-        null holds each statistic under every permutation, `bootstrap` its resamples.
+        categories). Intervals: 95%, bootstrap over words of held-out predictions. The null holds
+        each statistic under every permutation, `bootstrap` its resamples.
 
     Raises
     ------

@@ -38,8 +38,9 @@ class Instrument:
     detects, silent_on : tuple of str
         Phantoms that it must detect, the one that calibrates it first, and those on which it must
         stay silent.
-    for_phantoms : mapping
-        Parameters that spare work which calibration does not need.
+    switches : mapping of str to tuple of str
+        Parameters that switch variables on and off, which calibration and controls spare unless
+        they are about one of them.
     figure : callable
         Draws results, a mapping of labels to Results, into one plotly figure.
     """
@@ -53,7 +54,11 @@ class Instrument:
     figure: Callable[[Mapping[str, Any]], go.Figure]
     detects: tuple[str, ...] = ()
     silent_on: tuple[str, ...] = ()
-    for_phantoms: Mapping[str, Any] = field(default_factory=dict)
+    switches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def only(self, variable: str) -> dict[str, bool]:
+        """Parameters that spare all work which a variable does not need."""
+        return {name: variable in variables for name, variables in self.switches.items()}
 
     def id_for(self, recording: Recording, **given: Any) -> str:
         """Id that the result of a recording would have, before any work is done.
@@ -87,6 +92,6 @@ INSTRUMENTS: dict[str, Instrument] = {
         figure=accuracy_by_layer,
         detects=("direction", "selective_units", "patch", "subspace"),
         silent_on=("noise", "xor", "training_words"),
-        for_phantoms={"auc": False},
+        switches={"auc": ("auc", "auc_macro")},
     ),
 }

@@ -183,7 +183,7 @@ class Result:
         except FileNotFoundError as error:
             msg = f"{path} is not a saved result: {error.filename or 'its draws'} is missing."
             raise InputError(msg) from error
-        except (ValueError, KeyError, TypeError, zarr.errors.BaseZarrError) as error:
+        except (ValueError, KeyError, TypeError, RuntimeError, zarr.errors.BaseZarrError) as error:
             msg = f"{path} is not a saved result, or is damaged ({error}): make it again."
             raise InputError(msg) from error
         if result.id != recorded:

@@ -63,5 +63,7 @@ class Bench:
     def again(self, recording: Recording | None = None, **changed: Any) -> Result:
         """Measure again, on another recording or with changed parameters."""
         return self.run(
-            self.instrument, recording or self.recording, {**self.parameters, **changed}
+            self.instrument,
+            recording or self.recording,
+            {**self.parameters, **self.instrument.only(self.claim.variable), **changed},
         )

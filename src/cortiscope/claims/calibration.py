@@ -211,7 +211,7 @@ def _measurer(
 ) -> _Measure:
     settings = {
         **parameters,
-        **instrument.for_phantoms,
+        **instrument.only(claim.variable),
         "n_permutations": n_permutations,
         "n_bootstrap": n_permutations,
         "site": "resid_post",

@@ -61,7 +61,7 @@ def check_on_phantoms(
     """
     names = [*instrument.detects, *instrument.silent_on]
     settings: dict[str, Any] = {
-        **instrument.for_phantoms,
+        **instrument.only(variable),
         "n_permutations": n_permutations,
         "n_bootstrap": 2,
         "site": "resid_post",

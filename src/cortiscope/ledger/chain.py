@@ -96,8 +96,7 @@ def _lines(content: bytes) -> Iterator[Line]:
             yield Line(number, None, "cannot be read: it was torn by a crash, or edited")
             continue
         stated = values.get(_CHAIN)
-        rest = {key: value for key, value in values.items() if key != _CHAIN}
-        follows = previous is None or stated == _chain(previous, rest)
+        follows = previous is None or stated == _chain(previous, values)
         problem = "" if follows and text == _encoded(values) else _NOT_APPENDED
         yield Line(number, values, problem)
         previous = str(stated)
@@ -109,7 +108,8 @@ _NOT_APPENDED = "is not what was appended there: it was edited, or a line before
 
 
 def _chain(previous: str, values: Mapping[str, Any]) -> str:
-    return hashlib.sha256(previous.encode() + _encoded(values)).hexdigest()
+    own = {key: value for key, value in values.items() if key != _CHAIN}
+    return hashlib.sha256(previous.encode() + _encoded(own)).hexdigest()
 
 
 def _encoded(values: Mapping[str, Any]) -> bytes:

@@ -25,7 +25,8 @@ def fingerprint(value: Any) -> str:
     ----------
     value : Any
         None, numbers, text, bytes, paths' contents excepted: mappings, sequences, sets, numpy
-        arrays, pandas tables, dataclasses, and anything that has a ``fingerprint`` of its own.
+        arrays, pandas tables, dataclasses, pydantic models, and anything that has a
+        ``fingerprint`` of its own.
 
     Returns
     -------
@@ -92,6 +93,8 @@ def _canonical(value: Any) -> Any:
         return _canonical(
             {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         )
+    if hasattr(value, "model_dump"):  # a pydantic model, not imported here
+        return _canonical(value.model_dump(mode="json"))
     if hasattr(value, "columns") and hasattr(value, "to_dict"):  # a pandas table, not imported here
         return {"table": [[str(name), _canonical(value[name].tolist())] for name in value.columns]}
     msg = f"{type(value).__name__} has no canonical form to fingerprint"

@@ -109,6 +109,8 @@ class Run:
                 )
                 raise InputError(msg)
             self._describe()
+        elif not self.ledger.exists():  # a crash came between the two
+            self.record("description", _DESCRIPTION)
 
     @classmethod
     def open(cls, path: str | Path) -> Run:
@@ -116,7 +118,9 @@ class Run:
         if not (Path(path) / _DESCRIPTION).is_file():
             msg = f"{path} is no Cortiscope run: expected a folder with {_DESCRIPTION} in it."
             raise InputError(msg)
-        return cls(path)
+        run = cls.__new__(cls)
+        run.path = Path(path)
+        return run
 
     @property
     def ledger(self) -> Path:

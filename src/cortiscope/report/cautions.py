@@ -224,8 +224,8 @@ def _scope(contents: Contents) -> Iterator[Caution]:
     if contents.verdicts:
         yield Caution(
             "Beside the claims",
-            "Only the verdicts have passed the gate. What follows the evidence on the claims "
-            f"describes the measurements.{corrected}",
+            "Only what was claimed went through the gate. All that follows the evidence on the "
+            f"claims describes measurements.{corrected}",
             is_warning=False,
         )
     else:

@@ -179,12 +179,17 @@ def surface_figure(verdict: FiledVerdict) -> go.Figure:
         verdict.numbers_of(evidence, name)[0]
         for name in ("surface", "nested", "difference", "low", "high")
     )
-    models = {"surface alone": alone, "surface and activations": nested}
+    models = {
+        "surface alone": alone,
+        "activations alone": verdict.estimate,
+        "surface and activations": nested,
+    }
     bounds = (low.value, high.value)
-    figure = make_subplots(rows=2, row_heights=[0.64, 0.36], vertical_spacing=0.28)
+    figure = make_subplots(rows=2, row_heights=[0.7, 0.3], vertical_spacing=0.28)
     for place, (label, value) in enumerate(models.items()):
         row = Row(label, (value.value,), (str(value.address),))
-        figure.add_trace(_points(row, place, MUTED), row=1, col=1)
+        colour = _OWN if value.address == verdict.address else MUTED
+        figure.add_trace(_points(row, place, colour), row=1, col=1)
     difference = Row("difference", (added.value,), (str(added.address),), bounds)
     figure.add_trace(_points(difference, 0, _OWN), row=2, col=1)
     figure.add_vline(x=0, line=_MARKING, row=2, col=1)
@@ -280,20 +285,25 @@ def _measured_again(numbers: Mapping[str, Any]) -> Iterator[Row]:
 def _add_claim(figure: go.Figure, claim: Claim) -> None:
     """Mark where the statistic lies if the claim is true."""
     low, high = claim.bounds
-    for bound, side in ((low, "left"), (high, "right")):
-        if math.isfinite(bound):
-            figure.add_vline(x=bound, line={"color": _CLAIMED, "width": 1.4, "dash": "dash"})
-            figure.add_annotation(
-                x=bound,
-                y=1,
-                yref="y domain",
-                text="claimed →" if side == "left" else "← claimed",
-                showarrow=False,
-                xanchor=side,
-                yanchor="top",
-                xshift=3 if side == "left" else -3,
-                font={"size": 11, "color": _CLAIMED},
-            )
+    bounds = [bound for bound in (low, high) if math.isfinite(bound)]
+    for bound in bounds:
+        figure.add_vline(x=bound, line={"color": _CLAIMED, "width": 1.4, "dash": "dash"})
+    text, anchor = "claimed", "center"
+    if math.isinf(high):
+        text, anchor = "claimed →", "left"
+    elif math.isinf(low):
+        text, anchor = "← claimed", "right"
+    figure.add_annotation(
+        x=sum(bounds) / len(bounds),
+        y=1,
+        yref="y domain",
+        text=text,
+        showarrow=False,
+        xanchor=anchor,
+        yanchor="top",
+        xshift={"left": 3, "center": 0, "right": -3}[anchor],
+        font={"size": 11, "color": _CLAIMED},
+    )
 
 
 def _power_errors(

@@ -25,8 +25,6 @@ SHAPES = {
 }
 """The shape that stands before each verdict; all are of one size."""
 
-_DECIDERS = {"test": "its own test", "power": "power", CALIBRATION: "calibration"}
-
 
 @dataclass(frozen=True)
 class Panel:
@@ -48,8 +46,6 @@ class Hearing:
         The verdict.
     outcome : Markup
         The word, with its shape.
-    decided_by : str
-        In words.
     sentence : Markup
         Why, its numbers with their addresses.
     panels : tuple of Panel
@@ -61,7 +57,6 @@ class Hearing:
     id: str
     verdict: FiledVerdict
     outcome: Markup
-    decided_by: str
     sentence: Markup
     panels: tuple[Panel, ...]
     controls: Table
@@ -133,11 +128,6 @@ def said(claim: Claim) -> str:
     }[claim.kind]
 
 
-def decider(verdict: FiledVerdict) -> str:
-    """Name what decided a verdict."""
-    return _DECIDERS.get(verdict.decided_by, spaced(verdict.decided_by))
-
-
 def _shaped(word: str, shape: str) -> Markup:
     return Markup(
         '<span class="outcome {0}"><svg class="shape" aria-hidden="true">'
@@ -146,12 +136,11 @@ def _shaped(word: str, shape: str) -> Markup:
 
 
 def _facts(claim: Claim, frozen: Frozen) -> Iterator[tuple[str, Cell]]:
-    yield "statistic", Markup("<code>{}</code>").format(claim.statistic)
-    yield "claimed", said(claim)
+    yield "claimed", Markup("<code>{}</code> is {}").format(claim.statistic, said(claim))
     yield (
         "tested",
         (
-            "the 95% interval must lie inside: two one-sided tests"
+            "by two one-sided tests: the 95% interval must lie inside"
             if claim.is_absence
             else "against permuted words, and the 95% interval must not lie wholly short of it"
         ),
@@ -180,7 +169,6 @@ def _hearing(contents: Contents, verdict: FiledVerdict) -> Hearing:
         id=f"verdict-{verdict.index}",
         verdict=verdict,
         outcome=_shaped(verdict.outcome, SHAPES[verdict.outcome]),
-        decided_by=decider(verdict),
         sentence=traced(verdict.sentence, verdict.spoken_numbers(), _claimed(verdict.claim)),
         panels=tuple(
             Panel(

@@ -13,7 +13,7 @@ from cortiscope.analyses import Result
 from cortiscope.errors import InputError
 from cortiscope.ledger import LedgerEntry, Run
 from cortiscope.report.frozen import Frozen, read_frozen
-from cortiscope.report.verdicts import FiledVerdict, read_verdicts
+from cortiscope.report.verdicts import FiledVerdict, filed_verdicts
 from cortiscope.stimuli import StimulusSet
 from cortiscope.stimuli.description import Description
 
@@ -44,6 +44,11 @@ class Scanned:
     def name(self) -> str:
         """As it is called in reports."""
         return str(self.record["name"])
+
+    @property
+    def is_phantom(self) -> bool:
+        """Whether it was made, with a known planted truth, and never a model."""
+        return bool(self.record["family"] == "phantom")
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,7 +228,7 @@ class Contents:
             examined=_with_twins(run, scanned),
             results={result.id: result for result in (*results, *controls)},
             exploratory=tuple(r for r in results if frozen.step_of(r) is None),
-            verdicts=read_verdicts(run),
+            verdicts=filed_verdicts(run),
             entries=entries,
         )
         for verdict in contents.verdicts or ():

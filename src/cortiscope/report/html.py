@@ -17,6 +17,7 @@ from cortiscope.report.claim_sections import claim_sections, said
 from cortiscope.report.contents import Comparison, Contents
 from cortiscope.report.exploratory import exploratory_table
 from cortiscope.report.methods import methods
+from cortiscope.report.numbers import spaced
 from cortiscope.report.readings import has_areas
 from cortiscope.report.result_tables import auc_table, layer_table
 from cortiscope.report.sentences import SITES, finding
@@ -56,6 +57,7 @@ def page(contents: Contents) -> str:
         version=contents.entries[-1].code_version["version"],
         claims=claim_sections(contents),
         said=said,
+        spaced=spaced,
         cautions=cautions(contents),
         findings=[finding(comparison) for _, comparison in comparisons],
         accuracies=[

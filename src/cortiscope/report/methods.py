@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from cortiscope.claims import CALIBRATION
 from cortiscope.report.contents import EMBEDDING, Contents, Examined
-from cortiscope.report.numbers import count, counted, listed, small
+from cortiscope.report.frozen import Frozen
+from cortiscope.report.numbers import count, counted, listed, small, spaced
 from cortiscope.report.sentences import SITES
+from cortiscope.report.verdicts import FiledVerdict
 from cortiscope.scanning.sites import parse_site
 
 _REFERENCES = {
@@ -37,6 +41,16 @@ _REFERENCES = {
     "functional neuroimaging: A primer with examples. Human Brain Mapping, 15(1), 1–25.",
     "bootstrap": "Efron, B., & Tibshirani, R. J. (1993). An Introduction to the Bootstrap. "
     "Chapman & Hall.",
+    "bh": "Benjamini, Y., & Hochberg, Y. (1995). Controlling the false discovery rate: A practical "
+    "and powerful approach to multiple testing. Journal of the Royal Statistical Society: Series "
+    "B, 57(1), 289–300.",
+    "by": "Benjamini, Y., & Yekutieli, D. (2001). The control of the false discovery rate in "
+    "multiple testing under dependency. Annals of Statistics, 29(4), 1165–1188.",
+    "absence": "Schuirmann, D. J. (1987). A comparison of the two one-sided tests procedure and "
+    "the power approach for assessing the equivalence of average bioavailability. Journal of "
+    "Pharmacokinetics and Biopharmaceutics, 15(6), 657–680.",
+    "multiverse": "Simonsohn, U., Simmons, J. P., & Nelson, L. D. (2020). Specification curve "
+    "analysis. Nature Human Behaviour, 4(11), 1208–1214.",
     "numpy": "Harris, C. R., et al. (2020). Array programming with NumPy. Nature, 585, 357–362.",
     "scipy": "Virtanen, P., et al. (2020). SciPy 1.0: Fundamental algorithms for scientific "
     "computing in Python. Nature Methods, 17, 261–272.",
@@ -85,9 +99,10 @@ def methods(contents: Contents) -> MethodsText:
         f"{_stimuli(contents)} {_subjects(contents)}",
         _recording(contents),
         f"{_decoding(contents)} {_inference(contents)}",
+        _gate(contents.verdicts or (), contents.frozen),
         _software(contents),
     )
-    return _numbered(paragraphs)
+    return _numbered(tuple(paragraph for paragraph in paragraphs if paragraph))
 
 
 def _numbered(paragraphs: tuple[str, ...]) -> MethodsText:
@@ -119,12 +134,32 @@ def _stimuli(contents: Contents) -> str:
 
 
 def _subjects(contents: Contents) -> str:
-    told = listed([_subject(examined) for examined in contents.examined])
-    n_twins = {len(examined.twins) for examined in contents.examined}
+    models = [examined for examined in contents.examined if not examined.subject.is_phantom]
+    phantoms = [examined for examined in contents.examined if examined.subject.is_phantom]
+    return " ".join(filter(None, [_models(models), _phantoms(phantoms)]))
+
+
+def _phantoms(phantoms: Sequence[Examined]) -> str:
+    if not phantoms:
+        return ""
+    names = listed([examined.subject.name for examined in phantoms])
+    twins = " Their twins have the same background, with nothing planted in it."
+    return (
+        "In a subject's place stood recordings that were made, with noise of realistic covariance "
+        f"and a known effect planted in it or none: {names}."
+        + (twins if any(examined.twins for examined in phantoms) else "")
+    )
+
+
+def _models(models: Sequence[Examined]) -> str:
+    if not models:
+        return ""
+    told = listed([_subject(examined) for examined in models])
+    n_twins = {len(examined.twins) for examined in models}
     if n_twins == {0}:
         return f"They were shown to {told}."
     twins = counted(max(n_twins), "untrained twin")
-    of_whom = "it" if len(contents.examined) == 1 else "each subject"
+    of_whom = "it" if len(models) == 1 else "each subject"
     return (
         f"They were shown to {told}, and, as a control, to {twins} of {of_whom}, of the same "
         "configuration and with the same tokenizer, whose weights were drawn by the family's own "
@@ -152,8 +187,11 @@ def _tokens(policy: dict[str, list[str]]) -> str:
 
 def _recording(contents: Contents) -> str:
     recorded = contents.recorded
+    models = [scanned for scanned in contents.everyone if not scanned.is_phantom]
+    if not models:
+        return ""
     sites = listed([f"the {_site(site)} ({site})" for site in recorded["sites"]])
-    proofs = [scanned.record["proof"] for scanned in contents.everyone]
+    proofs = [scanned.record["proof"] for scanned in models]
     errors = [
         check["error"]
         for proof in proofs
@@ -218,6 +256,45 @@ def _inference(contents: Contents) -> str:
         f"was refitted [@bootstrap]. Folds, permutations and resamples follow from seed "
         f"{decode['seed']}."
     )
+
+
+def _gate(verdicts: Sequence[FiledVerdict], frozen: Frozen) -> str:
+    if not verdicts:
+        return ""
+    claims = {verdict.claim.model_dump_json(): verdict.claim for verdict in verdicts}.values()
+    controls = dict.fromkeys(name for claim in claims for name in claim.controls)
+    calibrations = [v.calibration for v in verdicts if v.calibration is not None]
+    when = " before the first recording" if frozen.is_before_scan else ""
+    together = "bh" if frozen.values.get("correction", "bh") == "bh" else "by"
+    told = [f"{counted(len(claims), 'claim')} {_was(claims)} frozen with the protocol{when}."]
+    if any(not claim.is_absence for claim in claims):
+        told.append("Claims of presence were tested against permuted words.")
+    if any(claim.is_absence for claim in claims):
+        told.append(
+            "Claims of absence were tested by two one-sided tests on resamples of words [@absence]."
+        )
+    if len(verdicts) > 1:
+        told.append(
+            f"The p-values of all {len(verdicts)} tests were corrected together "
+            f"({frozen.correction} [@{together}]), at α = {frozen.alpha:g}."
+        )
+    if challenges := [spaced(name) for name in controls if name != CALIBRATION]:
+        cited = " [@multiverse]" if "multiverse" in controls else ""
+        told.append(
+            "A claim that its test bore out had to survive the controls that it names: "
+            f"{listed(challenges)}{cited}."
+        )
+    if calibrations:
+        n = calibrations[0].n_phantoms
+        told.append(
+            f"The instrument was calibrated at this study's size, on {count(n)} phantoms "
+            f"with an effect of the claimed size and {count(n)} without."
+        )
+    return " ".join(told)
+
+
+def _was(items: Collection[object]) -> str:
+    return "was" if len(items) == 1 else "were"
 
 
 def _software(contents: Contents) -> str:

@@ -143,7 +143,7 @@ def _by_category(comparison: Comparison) -> Markup | None:
 def _limits(comparison: Comparison) -> Markup:
     return Markup(
         "This does not show that nothing is there: what effect this instrument could have seen "
-        "with {} was not calibrated."
+        "with {} is for a calibration to say."
     ).format(counted(comparison.result.n["n_words"], "word"))
 
 

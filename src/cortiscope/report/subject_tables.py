@@ -37,6 +37,17 @@ def facts(examined: Examined) -> list[tuple[str, Cell]]:
         )
         if key in record
     ]
+    twins: list[tuple[str, Cell]] = [
+        (f"twin, seed {_seed(twin)}", _hash(twin.record["fingerprint"])) for twin in examined.twins
+    ]
+    if subject.is_phantom:
+        planted = [f"{name} {value}" for name, value in record["weights"].items()]
+        return [
+            ("made from", ", ".join(planted)),
+            *(size for size in sizes if size[0] != "parameters"),
+            ("fingerprint", _hash(record["fingerprint"])),
+            *twins,
+        ]
     return [
         ("model type", Markup("{}, blocks {}").format(record["family"], record["proof"]["kind"])),
         *sizes,
@@ -47,10 +58,7 @@ def facts(examined: Examined) -> list[tuple[str, Cell]]:
         ("configuration", _hash(record["config"])),
         ("tokenizer", _hash(record["tokenizer"])),
         ("fingerprint", _hash(record["fingerprint"])),
-        *(
-            (f"twin, seed {_seed(twin)}", _hash(twin.record["fingerprint"]))
-            for twin in examined.twins
-        ),
+        *twins,
     ]
 
 

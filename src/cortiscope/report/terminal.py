@@ -12,10 +12,10 @@ from rich.text import Text
 
 from cortiscope.analyses import Result
 from cortiscope.ledger import Run
-from cortiscope.report.claim_sections import decider
 from cortiscope.report.contents import Contents
+from cortiscope.report.numbers import spaced
 from cortiscope.report.readings import best, best_layer, chance, reading
-from cortiscope.report.verdicts import read_verdicts
+from cortiscope.report.verdicts import filed_verdicts
 from cortiscope.subjects.families import registered
 from cortiscope.subjects.sources import SPECIMENS, specimens
 
@@ -40,12 +40,12 @@ def summary_table(run: Run) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for comparison in contents.comparisons:
         several = len([c for c in contents.comparisons if c.name == comparison.name]) > 1
-        names = [scanned.name for scanned in comparison.examined.everyone]
+        twins = [f"  {label}" for label in comparison.twin_labels]
         results = (comparison.result, *comparison.twins)
         embeddings = (comparison.embedding, *comparison.twin_embeddings)
-        for name, result, embedding in zip(names, results, embeddings, strict=True):
-            who = Text(f"{name} {comparison.step}" if several else name)
-            table.add_row(who, *_decoding_cells(result, embedding))
+        name = f"{comparison.name}, {comparison.step}" if several else comparison.name
+        for who, result, embedding in zip((name, *twins), results, embeddings, strict=True):
+            table.add_row(Text(who), *_decoding_cells(result, embedding))
     at_chance = chance(contents.comparisons[0].result)
     table.caption = f"balanced accuracy, chance {at_chance}; p corrected over layers"
     return table
@@ -64,23 +64,28 @@ def verdict_table(run: Run) -> Group:
     rich.console.Group
         Claim, of whom, verdict, estimate with its interval, corrected p, and what decided.
     """
-    verdicts = read_verdicts(run)
+    verdicts = filed_verdicts(run)
     if not verdicts:
         return Group(Text("no claim was judged", style="dim"))
-    table = Table(title=f"verdicts ({run.path.resolve().name})", box=HORIZONTALS, show_lines=True)
-    table.add_column("claim, subject", overflow="fold")
+    table = Table(
+        title=f"verdicts ({run.path.resolve().name})",
+        box=HORIZONTALS,
+        show_lines=True,
+        pad_edge=False,
+    )
+    table.add_column("claim\nsubject", overflow="fold")
     table.add_column("verdict", no_wrap=True)
-    for heading in ("estimate\n[95%]", "corrected\np"):
+    for heading in ("estimate\n[95%]", "corr.\np"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("decided by", max_width=12)
     numbers = [f"{n}. " if len(verdicts) > 1 else "" for n in range(1, len(verdicts) + 1)]
     for number, verdict in zip(numbers, verdicts, strict=True):
         table.add_row(
-            Text(f"{number}{verdict.claim.name}, {verdict.subject}"),
+            Text(f"{number}{verdict.claim.name}\n{verdict.subject}"),
             verdict.outcome,
             Text(f"{verdict.estimate}\n[{verdict.low}, {verdict.high}]"),
             str(verdict.corrected_p),
-            decider(verdict),
+            spaced(verdict.decided_by),
         )
     reasons = [
         Padding(Text(number + verdict.sentence), (0, 2, 0, 2))

@@ -57,7 +57,7 @@ class FiledVerdict:
 
     @property
     def decided_by(self) -> str:
-        """What decided it: the test, power, the calibration, or a control."""
+        """What decided it: ``test``, ``power``, ``calibration``, or the name of a control."""
         return str(self.values["decided_by"])
 
     @property
@@ -191,7 +191,7 @@ def _suffixed(address: Address, suffix: str) -> Address:
     return Address(address.artifact, f"{address.variable}_{suffix}", address.at)
 
 
-def read_verdicts(run: Run) -> tuple[FiledVerdict, ...] | None:
+def filed_verdicts(run: Run) -> tuple[FiledVerdict, ...] | None:
     """Read the verdicts of a run.
 
     Parameters

@@ -177,7 +177,7 @@ class Folds:
         return int(self.level.max()) + 1
 
     def parts(self) -> list[NDArray[np.intp]]:
-        """Indices of the stimuli of each half at each level: half 0 first, levels in order."""
+        """List the stimuli of each half at each level: half 0 first, levels in order."""
         return [
             np.flatnonzero((self.half == half) & (self.level == level))
             for half in (0, 1)

@@ -156,21 +156,26 @@ def auc_of_words(
     ndarray of float64, shape (n_weightings, n_categories)
         Equal to wins / pairs of `auc_pairs`, summed over folds, when all weights are one.
     """
-    by_word = np.argsort(folds.word, kind="stable")
-    first = np.searchsorted(folds.word[by_word], np.arange(folds.n_words))
-    together = (folds.cell[by_word][:, None] == folds.cell[by_word]).astype(np.float64)
-    pairs_of_words = _sum_blocks(together, first)
+    # Stimuli in the order of their words, so that words are blocks of rows and columns.
+    order = np.argsort(folds.word, kind="stable")
+    cell, label, scores = folds.cell[order], folds.label[order], scores[order]
+    starts = np.searchsorted(folds.word[order], np.arange(folds.n_words))
     areas = []
     for category in range(folds.n_categories):
-        own = scores[by_word, category]
-        wins = _sum_blocks(np.heaviside(own[:, None] - own, 0.5) * together, first)
-        counted = np.outer(folds.label_of_word == category, folds.label_of_word != category)
-        wins, pairs = wins * counted, pairs_of_words * counted
-        areas.append(
-            ((weights @ wins) * weights).sum(axis=1) / ((weights @ pairs) * weights).sum(axis=1)
-        )
+        own = np.flatnonzero(label == category)
+        words = np.flatnonzero(folds.label_of_word == category)
+        own_starts = np.searchsorted(folds.word[order][own], words)
+        counted = (cell[own][:, None] == cell) & (label != category)
+        above = np.heaviside(scores[own, category][:, None] - scores[:, category], 0.5)
+        # (n_words of the category, n_words)
+        wins = _sum_blocks(above * counted, own_starts, starts)
+        pairs = _sum_blocks(counted.astype(np.float64), own_starts, starts)
+        won, of = (((weights[:, words] @ x) * weights).sum(axis=1) for x in (wins, pairs))
+        areas.append(won / of)
     return np.stack(areas, axis=1)
 
 
-def _sum_blocks(values: NDArray[np.float64], first: NDArray[np.intp]) -> NDArray[np.float64]:
-    return np.add.reduceat(np.add.reduceat(values, first, axis=0), first, axis=1)
+def _sum_blocks(
+    values: NDArray[np.float64], row_starts: NDArray[np.intp], column_starts: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    return np.add.reduceat(np.add.reduceat(values, row_starts, axis=0), column_starts, axis=1)

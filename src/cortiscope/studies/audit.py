@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import difflib
+import hashlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,8 @@ from cortiscope.studies.shown import ShownNumber, is_shown, numbers_in
 
 _DIFFERS = "differs from what the ledger recorded"
 _OPENED = ("result", "control")
+# Characters around an edit of the report, and of a long one at most.
+_CONTEXT, _LONGEST = 20, 80
 
 
 @dataclass(frozen=True)
@@ -41,13 +45,15 @@ class Finding:
     problem: str
 
 
-def audit(run: Run) -> Iterator[Finding]:
+def audit(run: Run, page: Callable[[Run], str] | None = None) -> Iterator[Finding]:
     """Hash all files of a run again, and compare every number of its report with what is stored.
 
     Parameters
     ----------
     run : Run
         The run.
+    page : callable, optional
+        Makes the report of a run again, so that an edit of it can be shown where it is.
 
     Yields
     ------
@@ -60,7 +66,7 @@ def audit(run: Run) -> Iterator[Finding]:
     Examples
     --------
     >>> import tempfile
-    >>> run = Run(Path(tempfile.mkdtemp()) / "demo")
+    >>> run = Run(tempfile.mkdtemp())
     >>> _ = (run.path / "note.txt").write_text("a dog")
     >>> entry = run.record("note", "note.txt")
     >>> list(audit(run))
@@ -79,6 +85,7 @@ def audit(run: Run) -> Iterator[Finding]:
     yield from _unaccounted(lookup)
     if run.report.exists():
         yield from _audit_report(lookup)
+        yield from _edits_of_report(lookup, page)
 
 
 def _audit_ledger(lookup: Lookup) -> Iterator[Finding]:
@@ -178,3 +185,42 @@ def _compare(name: str, shown: ShownNumber, stored: float) -> Iterator[Finding]:
         yield Finding(name, f"shows {shown.text} at {shown.address}, where {stored!r} is stored")
     elif not shown.holds(stored):
         yield Finding(name, f"holds {shown.value} at {shown.address}, where {stored!r} is stored")
+
+
+def _edits_of_report(lookup: Lookup, page: Callable[[Run], str] | None) -> Iterator[Finding]:
+    report = lookup.run.report
+    recorded = [entry.sha256 for entry in lookup.of_kind("report")]
+    content = report.read_bytes()
+    if page is None or hashlib.sha256(content).hexdigest() in recorded:
+        return
+    try:
+        made = page(lookup.run).encode("utf-8")
+    except CortiscopeError:  # what it is made from is damaged, and named as such
+        return
+    if hashlib.sha256(made).hexdigest() not in recorded:  # another version wrote it
+        return
+    before = made.decode("utf-8").splitlines()
+    now = content.decode("utf-8", errors="replace").splitlines()
+    changes = difflib.SequenceMatcher(None, before, now, autojunk=False).get_opcodes()
+    for kind, a, b, c, d in changes:
+        if kind != "equal":
+            was, says = _around_difference("\n".join(before[a:b]), "\n".join(now[c:d]))
+            yield Finding(report.name, f"says {says!r} in line {c + 1}, where {was!r} was written")
+
+
+def _around_difference(was: str, says: str) -> tuple[str, str]:
+    """Cut two texts down to where they differ, and a little before and after."""
+    start = _n_shared(was, says)
+    end = _n_shared(was[start:][::-1], says[start:][::-1])
+    begin = max(0, start - _CONTEXT)
+
+    def cut(text: str) -> str:
+        return text[begin : min(len(text) - end + _CONTEXT, start + _LONGEST)]
+
+    return cut(was), cut(says)
+
+
+def _n_shared(a: str, b: str) -> int:
+    """Count the characters that two texts begin with alike."""
+    differing = (i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y)
+    return next(differing, min(len(a), len(b)))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import xarray as xr
@@ -16,9 +17,6 @@ from cortiscope.errors import InputError
 from cortiscope.ledger import Address, LedgerEntry, Run
 from cortiscope.stimuli import StimulusSet
 from cortiscope.stimuli.description import Description
-
-_BOUNDS = {"_low": "low", "_high": "high"}
-_P = "_p"
 
 
 class Lookup:
@@ -33,11 +31,42 @@ class Lookup:
     def __init__(self, run: Run) -> None:
         self.run = run
         self._held: dict[str, Any] = {}
+        self._named: dict[str, dict[str, xr.DataArray]] = {}
 
     @cached_property
     def entries(self) -> dict[str, LedgerEntry]:
         """All artifacts by id."""
         return {entry.id: entry for entry in self.run.entries()}
+
+    def find(self, address: str) -> tuple[LedgerEntry, float | None]:
+        """Find what an address, an id or a path in the run names.
+
+        Parameters
+        ----------
+        address : str
+            ``ID:variable[layer=3,category=animal]``, the id of an artifact, or a path in the run.
+
+        Returns
+        -------
+        LedgerEntry, float or None
+            The artifact, and the number where the address names one.
+
+        Raises
+        ------
+        InputError
+            When there is no such artifact or number, saying what there is.
+        """
+        if address in self.entries:
+            return self.entries[address], None
+        path, folder = Path(address), self.run.path.resolve()
+        if path.exists() and path.resolve().is_relative_to(folder):
+            address = path.resolve().relative_to(folder).as_posix()
+        if (at_path := self.at_path(address)) is not None:
+            return at_path, None
+        if ":" not in address:
+            return self.entry(address), None
+        parsed = Address.parse(address)
+        return self.entry(parsed.artifact), self.number(parsed)
 
     def entry(self, artifact_id: str) -> LedgerEntry:
         """Find an artifact by its id.
@@ -107,7 +136,10 @@ class Lookup:
         entry = self.entry(address.artifact)
         at = dict(address.at)
         if entry.kind in ("result", "control"):
-            return _in_result(self.result(entry), address.variable, at)
+            variables = self._variables(entry)
+            if address.variable not in variables:
+                raise _unknown(f"result {entry.id}", "variable", address.variable, variables)
+            return _single(variables[address.variable], address.variable, at)
         if entry.kind == "stimuli":
             return _in_description(self._description(entry), address.variable, at)
         if entry.kind == "subject":
@@ -120,6 +152,11 @@ class Lookup:
             f"{entry.path} holds no numbers that have an address: trace {entry.id} itself."
         )
 
+    def _variables(self, entry: LedgerEntry) -> dict[str, xr.DataArray]:
+        if entry.id not in self._named:
+            self._named[entry.id] = dict(_variables_of(self.result(entry)))
+        return self._named[entry.id]
+
     def _description(self, entry: LedgerEntry) -> Description:
         if entry.id not in self._held:
             self._held[entry.id] = StimulusSet.open(self.run.path / entry.path).describe()
@@ -130,19 +167,17 @@ class Lookup:
         return f"{artifact_id} ({self.entries[artifact_id].path})"
 
 
-def _in_result(result: Result, variable: str, at: Mapping[str, str]) -> float:
-    known: dict[str, xr.DataArray] = {
-        **{name: xr.DataArray(n) for name, n in result.n.items()},
-        **{str(name): xr.DataArray(n) for name, n in result.estimates.attrs.items()},
-        **{str(name): values for name, values in result.estimates.data_vars.items()},
-        **{f"{name}{_P}": values for name, values in result.p_values.data_vars.items()},
-    }
-    for suffix, bound in _BOUNDS.items():
-        for name, values in result.intervals.data_vars.items():
-            known[f"{name}{suffix}"] = values.sel(bound=bound, drop=True)
-    if variable not in known:
-        raise _unknown(f"result {result.id}", "variable", variable, known)
-    return _single(known[variable], variable, at)
+def _variables_of(result: Result) -> Iterator[tuple[str, xr.DataArray]]:
+    """Give all variables of a result by the names that addresses use."""
+    for name, number in {**result.n, **result.estimates.attrs}.items():
+        yield name, xr.DataArray(number)
+    for name, values in result.estimates.data_vars.items():
+        yield str(name), values
+    for name, values in result.p_values.data_vars.items():
+        yield f"{name}_p", values
+    for name, values in result.intervals.data_vars.items():
+        for bound in ("low", "high"):
+            yield f"{name}_{bound}", values.sel(bound=bound, drop=True)
 
 
 def _single(values: xr.DataArray, variable: str, at: Mapping[str, str]) -> float:

@@ -7,11 +7,10 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from cortiscope.analyses import INSTRUMENTS
-from cortiscope.ledger import Address, LedgerEntry, Run
+from cortiscope.ledger import LedgerEntry, Run
 from cortiscope.stimuli import StimulusSet
 from cortiscope.studies.lookup import Lookup
 from cortiscope.studies.protocol import Protocol, Step
@@ -140,37 +139,21 @@ def trace(run: Run, address: str) -> Chain:
     Examples
     --------
     >>> import tempfile
-    >>> run = Run(Path(tempfile.mkdtemp()) / "demo")
+    >>> run = Run(tempfile.mkdtemp())
     >>> _ = (run.path / "note.txt").write_text("a dog")
     >>> entry = run.record("note", "note.txt")
     >>> trace(run, "note.txt").link.entry == entry
     True
     """
-    tracer = _Tracer(Lookup(run))
-    entry, value = tracer.find(address)
-    protocols = tracer.lookup.of_kind("protocol")
-    return Chain(address, value, tracer.link(entry), protocols[0] if protocols else None)
+    lookup = Lookup(run)
+    entry, value = lookup.find(address)
+    protocol = next(iter(lookup.of_kind("protocol")), None)
+    return Chain(address, value, _Tracer(lookup).link(entry), protocol)
 
 
 @dataclass(frozen=True)
 class _Tracer:
     lookup: Lookup
-
-    def find(self, address: str) -> tuple[LedgerEntry, float | None]:
-        if address in self.lookup.entries:
-            return self.lookup.entries[address], None
-        path = Path(address)
-        if path.is_absolute() or path.exists():
-            path, run = path.resolve(), self.lookup.run.path.resolve()
-            address = path.relative_to(run).as_posix() if path.is_relative_to(run) else address
-        at_path = self.lookup.at_path(address)
-        if at_path is not None:
-            return at_path, None
-        if ":" not in address:
-            return self.lookup.entry(address), None
-        parsed = Address.parse(address)
-        entry = self.lookup.entry(parsed.artifact)
-        return entry, self.lookup.number(parsed)
 
     def link(self, entry: LedgerEntry) -> Link:
         return Link(
@@ -195,15 +178,24 @@ class _Tracer:
                 "fingerprint": stimuli.fingerprint,
             }
         if entry.kind in ("result", "control"):
-            result = self.lookup.result(entry)
-            return {
-                "analysis": result.analysis,
-                "step": self._step_name(entry),
-                "of": result.subject,
-                "reference": result.reference,
-                "source": result.source,
-            }
+            return self._facts_of_result(entry)
         return {}
+
+    def _facts_of_result(self, entry: LedgerEntry) -> dict[str, Any]:
+        result = self.lookup.result(entry)
+        kept = [self.lookup.entry(source).sha256 for source in entry.inputs]
+        derived = [digest for digest in result.inputs.values() if digest not in kept]
+        return {
+            "analysis": result.analysis,
+            "step": self._step_name(entry) or "none: it is exploratory",
+            "of": result.subject,
+            "derived": f"from what is below, as {derived[0]}, which was not kept"
+            if derived
+            else None,
+            "n": result.n,
+            "reference": result.reference,
+            "source": result.source,
+        }
 
     def _parameters(self, entry: LedgerEntry) -> Parameters:
         if entry.kind == "recording":
@@ -288,7 +280,7 @@ class _Text:
         if chain.protocol is not None:
             frozen = chain.protocol
             yield f"protocol {frozen.id}, frozen {frozen.time}"
-            yield f"  sha256     {frozen.sha256}"
+            yield f"  sha256      {frozen.sha256}"
 
     def _link(self, link: Link, indent: str) -> Iterator[str]:
         entry = link.entry
@@ -299,7 +291,7 @@ class _Text:
         self._said.add(entry.id)
         yield f"{head}, {entry.path}"
         for name, value in self._lines(link):
-            yield f"{indent}  {name:<10} {value}"
+            yield f"{indent}  {name:<11} {value}"
         for source in link.inputs:
             yield from self._link(source, indent + "    ")
 

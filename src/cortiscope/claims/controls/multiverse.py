@@ -7,6 +7,9 @@ from typing import Any
 from cortiscope.claims.bench import Bench
 from cortiscope.claims.evidence import Evidence
 
+# The sign is judged against the mean of the null, which a few permutations tell.
+_N_PERMUTATIONS = 99
+
 
 def multiverse(bench: Bench) -> Evidence:
     """Measure again under other reasonable parameters.
@@ -25,7 +28,8 @@ def multiverse(bench: Bench) -> Evidence:
     side = 1.0 if base.estimate > base.none else -1.0
     curve: list[dict[str, Any]] = []
     for label, changed in _specifications(bench):
-        effect = bench.effect_in(bench.again(**changed) if changed else bench.result)
+        result = bench.again(**changed, n_permutations=_N_PERMUTATIONS) if changed else bench.result
+        effect = bench.effect_in(result)
         curve.append(
             {
                 "specification": label,

@@ -19,7 +19,7 @@
 
   const draw = (element) => {
     const { data, layout } = specification(element);
-    if (printing) layout.width = Math.min(paperWidth, element.offsetWidth);
+    if (printing) layout.width = paperWidth / (element.closest(".panels") ? 2.1 : 1);
     const isNew = !element.classList.contains("js-plotly-plot");
     Plotly.react(element, data, layout, config);
     if (isNew)
@@ -34,8 +34,20 @@
 
   document.addEventListener("toggle", drawAll, true);
   prefersDark.addEventListener("change", drawAll);
-  addEventListener("beforeprint", () => { printing = true; drawAll(); });
-  addEventListener("afterprint", () => { printing = false; drawAll(); });
+
+  // On paper nothing can be unfolded: the evidence is, and folded again afterwards.
+  let folded = [];
+  addEventListener("beforeprint", () => {
+    printing = true;
+    folded = [...document.querySelectorAll(".hearing details:not([open])")];
+    folded.forEach((details) => { details.open = true; });
+    drawAll();
+  });
+  addEventListener("afterprint", () => {
+    printing = false;
+    folded.forEach((details) => { details.open = false; });
+    drawAll();
+  });
 
   document.addEventListener("click", ({ target }) => {
     const id = target.dataset?.save;

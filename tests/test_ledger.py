@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
+import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +56,14 @@ def test_tables_and_dataclasses_count_by_their_values():
     table = pd.DataFrame({"a": [1, 2], "b": ["x", "y"]})
     assert fingerprint(table) == fingerprint(table.copy())
     assert fingerprint(table) != fingerprint(table[["b", "a"]])
+
+
+def test_models_count_by_their_values():
+    class Claim(pydantic.BaseModel):
+        size: float
+
+    assert fingerprint(Claim(size=1)) == fingerprint(Claim(size=1.0))
+    assert fingerprint(Claim(size=1)) != fingerprint(Claim(size=2))
 
 
 def test_things_without_content_are_refused():

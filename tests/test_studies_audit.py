@@ -95,11 +95,10 @@ def test_a_changed_digit_in_the_report_is_named_with_its_address(copied_run):
 def test_an_edit_of_the_report_is_shown_where_no_address_is(copied_run):
     report = copied_run.report
     html = report.read_text()
-    figure = re.search(r'"x":\[[0-9.]+', html)[0]
-    edited = figure + "1"
-    report.write_text(html.replace(figure, edited, 1))
+    drawn = re.search(r'"x":\[([0-9.]+)', html)[1]
+    report.write_text(html.replace(f'"x":[{drawn}', f'"x":[{drawn}7', 1))
     problems = [f.problem for f in audit(copied_run, page=lambda _: html)]
-    assert any(edited in problem and figure in problem for problem in problems), problems
+    assert any(f"{drawn}7" in problem.split("where")[0] for problem in problems), problems
     # A page that is not the recorded one cannot show what was edited.
     assert not any("was written" in f.problem for f in audit(copied_run, page=lambda _: "other"))
 

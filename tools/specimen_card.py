@@ -23,10 +23,10 @@ pipeline_tag: text-generation
 ---
 # specimen:{family}
 
-A small language model ({parameters:,} parameters, family {family}, {layers} layers of width {width})
-that was trained from scratch to lie in the scanner of Cortiscope. It has no other use: it knows
-simple English and a small world of ten categories of words, and nothing else. Do not use it to
-answer anything.
+A small language model ({parameters:,} parameters, family {family}, {layers} layers of width
+{width}) that was trained from scratch to lie in the scanner of Cortiscope. It has no other use: it
+knows simple English and a small world of ten categories of words, and nothing else. Do not use it
+to answer anything.
 
 ## Training
 
@@ -87,9 +87,13 @@ At temperature 0.8, the 50 likeliest tokens, seed 0; nothing was picked.
 ## Limits
 
 The texts are small and old-fashioned or telegraphic; the model repeats itself, loses the thread
-after a sentence or two, and knows the words of the ten categories mostly from templates. That a
-category can be read from it perfectly or nearly so says that the world is simple, not that larger
-models are like this.
+after a sentence or two, and knows the words of the ten categories mostly from templates, most of
+them as one token each. The category is decoded at {embedding:.3f} from the embedding already and at
+{best:.3f} from the best layer: in this world it is a property of the token, and depth adds next to
+nothing to it. That says that the world is simple, not that larger models are like this. What the
+model *says* of a word depends on the wording: the figures above go from {worst_told:.2f} to
+{best_told:.2f} for words of which it was told and from {worst_not:.2f} to {best_not:.2f} for the
+others.
 
 ## The held-out words
 
@@ -127,8 +131,16 @@ def model_card(figures: dict[str, Any], training: dict[str, Any], world: World) 
         f"- {category}: {', '.join(w for w in words if w not in world.trained[category])}"
         for category, words in world.categories.items()
     ]
+    told = [values["trained"]["accuracy"] for values in figures["kind"].values()]
+    not_told = [values["held_out"]["accuracy"] for values in figures["kind"].values()]
     return CARD.format(
         **recipe,
+        embedding=figures["decoding"][0],
+        best=max(figures["decoding"]),
+        worst_told=min(told),
+        best_told=max(told),
+        worst_not=min(not_told),
+        best_not=max(not_told),
         parameters=figures["parameters"],
         head_width=recipe["width"] // recipe["heads"],
         world_percent=round(100 * recipe["world_share"]),

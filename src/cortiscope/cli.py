@@ -100,6 +100,7 @@ DeviceMapOption = Annotated[
 AttentionOption = Annotated[Attention | None, typer.Option(help="The attention kernel")]
 RunArgument = Annotated[Path, typer.Argument(help="The folder of a run", metavar="RUN")]
 
+_ADDRESS = "ID:variable[layer=3,category=animal], an id, or a path in the run"
 _SITES = ["resid_pre[0]", "resid_post"]
 
 
@@ -130,7 +131,7 @@ def run(
     """
     from cortiscope.report import write_report
     from cortiscope.report.terminal import summary_table, verdict_table
-    from cortiscope.studies import read_verdicts, run_study
+    from cortiscope.studies import read_verdicts, run_study, write_crate
 
     protocol = _protocol(
         study,
@@ -149,9 +150,10 @@ def run(
     )
     done = run_study(protocol, out, device=device, device_map=device_map, say=_say)
     report = write_report(done)
+    write_crate(done)
     _out.print(summary_table(done))
     _out.print(verdict_table(done))
-    _out.print(f"report: {report}", soft_wrap=True, highlight=False)
+    _print(f"report: {report}")
     if any(verdict["outcome"] == "invalid" for verdict in read_verdicts(done)):
         raise typer.Exit(1)
 
@@ -197,7 +199,7 @@ def plan(
         attention=attention,
     )
     planned = plan_study(protocol, out, device=device, device_map=device_map, say=_say)
-    _out.print(repr(planned), highlight=False, soft_wrap=True)
+    _print(repr(planned))
 
 
 def _protocol(study: str, *, permutations: int | None, **changes: Any) -> Any:
@@ -209,6 +211,11 @@ def _protocol(study: str, *, permutations: int | None, **changes: Any) -> Any:
         draws = {"n_permutations": permutations, "n_bootstrap": permutations}
         changes["steps"] = dict.fromkeys(Protocol.load(study).steps, draws)
     return Protocol.load(study, **changes)
+
+
+def _print(text: str) -> None:
+    # Addresses hold brackets, which rich would take for markup; paths must not be broken.
+    _out.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _say(line: str) -> None:
@@ -243,7 +250,7 @@ def scan(
         dtype=store_dtype or StoreDtype.FLOAT32,
         out=out,
     )
-    _out.print(repr(recording), highlight=False)
+    _print(repr(recording))
 
 
 @app.command()
@@ -257,7 +264,7 @@ def check(
 ) -> None:
     """Print the proof of a subject's anatomy, site by site."""
     loaded = _load(subject, revision, model_dtype, attention, device, device_map)
-    _out.print(repr(loaded), highlight=False)
+    _print(repr(loaded))
     _out.print(loaded.proof.table())
 
 
@@ -283,8 +290,8 @@ def stimuli(
         return
     chosen = StimulusSet.load(name)
     with_tokens = None if tokenizer is None else _load(tokenizer).tokenizer
-    _out.print(repr(chosen), highlight=False)
-    _out.print(repr(chosen.describe(with_tokens)), highlight=False)
+    _print(repr(chosen))
+    _print(repr(chosen.describe(with_tokens)))
 
 
 @app.command()
@@ -347,26 +354,60 @@ def calibrate(
         _out.print(calibration_table(result))
         wrong += [f"{instrument.name}, {sentence}" for sentence in failures(result)]
         if out is not None:
-            _out.print(f"saved: {result.save(out)}", soft_wrap=True, highlight=False)
+            _print(f"saved: {result.save(out)}")
     for sentence in wrong:
-        _out.print(sentence, highlight=False)
+        _print(sentence)
     if wrong:
         raise typer.Exit(1)
 
 
 @app.command()
 def audit(run: RunArgument) -> None:
-    """Hash all files of a run again and name those that differ; exit code 1 if any does."""
+    """Check every file, ledger line and number in the report; exit code 1 if any differs."""
     from cortiscope.ledger import Run
+    from cortiscope.report.contents import Contents
+    from cortiscope.report.html import page
     from cortiscope.studies import audit as audit_run
 
     opened = Run.open(run)
-    findings = list(audit_run(opened))
+    findings = list(audit_run(opened, page=lambda held: page(Contents.read(held))))
     for finding in findings:
-        _out.print(f"{finding.path} {finding.problem}", highlight=False, soft_wrap=True)
+        _print(f"{finding.path} {finding.problem}")
     if findings:
         raise typer.Exit(1)
-    _out.print(f"{len(opened.entries())} artifacts are as they were recorded.", highlight=False)
+    _print(f"{len(opened.entries())} artifacts are as they were recorded.")
+
+
+@app.command()
+def trace(
+    run: RunArgument,
+    address: Annotated[str, typer.Argument(help=_ADDRESS, metavar="ADDRESS")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON")] = False,
+) -> None:
+    """Print what a number comes from: stimuli, weights, packages, code, parameters."""
+    import json
+
+    from cortiscope.ledger import Run
+    from cortiscope.studies import trace as trace_address
+
+    chain = trace_address(Run.open(run), address)
+    _print(json.dumps(chain.to_dict(), indent=1) if as_json else repr(chain))
+
+
+@app.command()
+def reproduce(
+    run: RunArgument,
+    address: Annotated[str | None, typer.Argument(help=_ADDRESS, metavar="ADDRESS")] = None,
+) -> None:
+    """Compute results again from the recordings and compare; exit code 1 if any differs."""
+    from cortiscope.ledger import Run
+    from cortiscope.studies import reproduce as reproduce_run
+
+    compared = reproduce_run(Run.open(run), address)
+    for one in compared:
+        _print(str(one))
+    if any(one.outcome == "differs" for one in compared):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -374,8 +415,11 @@ def report(run: RunArgument) -> None:
     """Write the report of a run again."""
     from cortiscope.ledger import Run
     from cortiscope.report import write_report
+    from cortiscope.studies import write_crate
 
-    _out.print(f"report: {write_report(Run.open(run))}", soft_wrap=True, highlight=False)
+    opened = Run.open(run)
+    _print(f"report: {write_report(opened)}")
+    write_crate(opened)
 
 
 @app.command()
@@ -389,7 +433,7 @@ def view(run: RunArgument) -> None:
         msg = f"{run} has no report yet: finish the run, or write it with `cortiscope report`."
         raise InputError(msg)
     typer.launch(path.as_uri())
-    _out.print(str(path), soft_wrap=True, highlight=False)
+    _print(str(path))
 
 
 @specimen_app.command("train")
@@ -397,14 +441,14 @@ def specimen_train(
     texts: Annotated[list[Path], typer.Argument(help="Text files, .txt or .txt.gz", exists=True)],
     out: Annotated[Path, typer.Option(help="Folder of the model")],
     seed: Annotated[int, typer.Option(help="Seed of everything random")] = 0,
-    tokens: Annotated[int, typer.Option(min=1, help="Training tokens")] = 16_000_000,
+    tokens: Annotated[int, typer.Option(min=1, help="Training tokens")] = 15_000_000,
     family: Annotated[str, typer.Option(help="Architecture")] = "qwen2",
 ) -> None:
     """Train a specimen from scratch; the same command goes on where it was interrupted."""
     from cortiscope.subjects.training import train_specimen
 
     folder = train_specimen(texts, out, seed=seed, n_tokens=tokens, family=family)
-    _out.print(f"specimen: {folder}", soft_wrap=True, highlight=False)
+    _print(f"specimen: {folder}")
 
 
 def _instruments(name: str | None, known: Any) -> list[Any]:
@@ -418,7 +462,7 @@ def _instruments(name: str | None, known: Any) -> list[Any]:
 
 def _version(asked: bool) -> None:
     if asked:
-        _out.print(f"cortiscope {__version__}", highlight=False)
+        _print(f"cortiscope {__version__}")
         raise typer.Exit
 
 

@@ -171,7 +171,8 @@ def _after_controls(
     for found in evidence:
         if found.survived is None:
             name = found.control
-            return "invalid", name, f"A control that must run, {_spoken(name)}, {found.statement}."
+            why = found.statement.removesuffix(".")
+            return "invalid", name, f"A control that must run, {_spoken(name)}, {why}."
     fallen = [found for found in evidence if not found.survived]
     if fallen:
         names = " and ".join(_spoken(found.control) for found in fallen)

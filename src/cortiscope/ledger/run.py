@@ -95,7 +95,8 @@ class Run:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        # Absolute, so that a path in the run and one relative to it cannot be confused.
+        self.path = Path(path).absolute()
         if self.path.exists() and not self.path.is_dir():
             msg = f"{self.path} is a file: give --out a folder, new or of an earlier run."
             raise InputError(msg)
@@ -119,7 +120,7 @@ class Run:
             msg = f"{path} is no Cortiscope run: expected a folder with {_DESCRIPTION} in it."
             raise InputError(msg)
         run = cls.__new__(cls)
-        run.path = Path(path)
+        run.path = Path(path).absolute()
         return run
 
     @property

@@ -203,7 +203,7 @@ class Contents:
             Naming what is missing or damaged.
         """
         frozen = read_frozen(run)
-        entries = tuple(entry for entry in run.entries() if entry.kind != "report")
+        entries = tuple(entry for entry in run.entries() if entry.kind not in ("report", "crate"))
         held = {
             kind: [entry for entry in entries if entry.kind == kind]
             for kind in ("stimuli", "subject", "recording", "result", "control")

@@ -32,5 +32,5 @@ def write_report(run: Run) -> Path:
     """
     contents = Contents.read(run)
     path = write_atomically(run.report, page(contents))
-    run.record("report", path, inputs=tuple(e.id for e in contents.entries if e.kind == "result"))
+    run.record("report", path, inputs=tuple(entry.id for entry in contents.entries))
     return path

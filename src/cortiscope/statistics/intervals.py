@@ -76,7 +76,7 @@ def percentile_interval(
 
     Examples
     --------
-    >>> percentile_interval(np.arange(101.0), confidence=0.9).tolist()
+    >>> percentile_interval(np.arange(101.0), confidence=0.9).round(6).tolist()
     [5.0, 95.0]
     """
     tail = (1.0 - confidence) / 2.0

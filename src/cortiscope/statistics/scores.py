@@ -121,8 +121,8 @@ def accuracy_of_words(
     Returns
     -------
     ndarray of float64, shape (n_weightings,)
-        Equal to `balanced_accuracy` when all weights are one; a category without weight does
-        not count.
+        Equal to `balanced_accuracy` when all weights are one. A category without weight does not
+        count; NaN where none has any.
     """
     right = (scores.argmax(axis=1) == folds.label)[members]
     word = folds.word[members]
@@ -133,7 +133,8 @@ def accuracy_of_words(
     n_stimuli = weights @ (count[:, None] * member)
     present = n_stimuli > 0
     shares = n_hits / np.where(present, n_stimuli, 1.0)
-    return np.asarray(shares.sum(axis=1) / present.sum(axis=1), dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(shares.sum(axis=1) / present.sum(axis=1), dtype=np.float64)
 
 
 def auc_of_words(
@@ -154,7 +155,8 @@ def auc_of_words(
     Returns
     -------
     ndarray of float64, shape (n_weightings, n_categories)
-        Equal to wins / pairs of `auc_pairs`, summed over folds, when all weights are one.
+        Equal to wins / pairs of `auc_pairs`, summed over folds, when all weights are one; NaN
+        where no pair has weight.
     """
     # Stimuli in the order of their words, so that words are blocks of rows and columns.
     order = np.argsort(folds.word, kind="stable")
@@ -171,7 +173,8 @@ def auc_of_words(
         wins = _sum_blocks(above * counted, own_starts, starts)
         pairs = _sum_blocks(counted.astype(np.float64), own_starts, starts)
         won, of = (((weights[:, words] @ x) * weights).sum(axis=1) for x in (wins, pairs))
-        areas.append(won / of)
+        with np.errstate(invalid="ignore"):
+            areas.append(won / of)
     return np.stack(areas, axis=1)
 
 

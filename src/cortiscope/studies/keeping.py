@@ -117,7 +117,15 @@ class Keeper:
         )
         return result
 
-    def file(self, kind: str, path: Path, content: str, inputs: tuple[str, ...]) -> LedgerEntry:
+    def file(
+        self,
+        kind: str,
+        path: Path,
+        content: str,
+        *,
+        inputs: tuple[str, ...] = (),
+        parameters: dict[str, Any] | None = None,
+    ) -> LedgerEntry:
         """Write a file of the study and record it."""
         write_atomically(path, content)
-        return self.run.record(kind, path, inputs=inputs)
+        return self.run.record(kind, path, inputs=inputs, parameters=parameters)

@@ -159,6 +159,6 @@ class PhantomSubject:
                 "n_tokens": 0,
                 "sites": [],
             },
-            "warnings": [f"{self.name} is a phantom: made, not measured; planted is {planted}."],
+            "warnings": ["It is a phantom: its activations were made, not measured."],
             "versions": package_versions(),
         }

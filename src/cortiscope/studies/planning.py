@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cortiscope.claims import Calibration
+from cortiscope.claims import CALIBRATION, Calibration
 from cortiscope.scanning import Plan, plan
 from cortiscope.stimuli import StimulusSet
 from cortiscope.studies.phantom_subject import PhantomSubject
@@ -92,12 +92,11 @@ def plan_study(
                 out=out or protocol.default_out,
             )
         for claim in protocol.claims:
-            if claim.subjects in ("each", "all", spec):
+            if CALIBRATION in claim.controls and claim.subjects in ("each", "all", spec):
                 say(f"calibrating {claim.step} at the size of {subject.name}")
                 site = str(protocol.steps[claim.step].parameters["site"])
-                found = calibration_of(protocol, claim, stimuli, _n_units(subject, site))
-                if found is not None:
-                    power[claim.name, subject.name] = found
+                n_units = _n_units(subject, site)
+                power[claim.name, subject.name] = calibration_of(protocol, claim, stimuli, n_units)
     return StudyPlan(scans, protocol.n_twins, power)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import platformdirs
 
-from cortiscope.claims import CALIBRATION, Calibration, Claim, calibrate
+from cortiscope.claims import Calibration, Claim, calibrate
 from cortiscope.phantoms import PhantomDesign
 from cortiscope.stimuli import StimulusSet
 from cortiscope.studies.protocol import Protocol
@@ -14,7 +14,7 @@ from cortiscope.studies.protocol import Protocol
 
 def calibration_of(
     protocol: Protocol, claim: Claim, stimuli: StimulusSet, n_units: int
-) -> Calibration | None:
+) -> Calibration:
     """Calibrate a claim's instrument at a study's own stimuli and number of units.
 
     Parameters
@@ -30,11 +30,9 @@ def calibration_of(
 
     Returns
     -------
-    Calibration or None
-        From the cache where the same was measured before; None for a claim that does not ask.
+    Calibration
+        From the cache where the same was measured before.
     """
-    if CALIBRATION not in claim.controls:
-        return None
     step = protocol.steps[claim.step]
     parameters = step.parameters
     return calibrate(

@@ -196,6 +196,9 @@ class _Comparer(Keeper):
 
     reproduction: _Reproduction = field(kw_only=True)
 
+    def stimuli(self, stimuli: StimulusSet) -> LedgerEntry:
+        return self.reproduction.lookup.of_kind("stimuli")[0]
+
     def result(
         self,
         instrument: Instrument,
@@ -211,7 +214,15 @@ class _Comparer(Keeper):
             return self.reproduction.result_of(entry)
         return self.reproduction.compute(entry, recording, instrument)
 
-    def file(self, kind: str, path: Path, content: str, inputs: tuple[str, ...]) -> LedgerEntry:
+    def file(
+        self,
+        kind: str,
+        path: Path,
+        content: str,
+        *,
+        inputs: tuple[str, ...] = (),
+        parameters: dict[str, Any] | None = None,
+    ) -> LedgerEntry:
         lookup = self.reproduction.lookup
         entry = lookup.at_path(path.relative_to(self.run.path).as_posix())
         if entry is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from cortiscope.claims import (
     Verdict,
     judge,
 )
-from cortiscope.ledger import Run, fingerprint
+from cortiscope.ledger import LedgerEntry, Run, fingerprint
 from cortiscope.scanning import Recording
 from cortiscope.stimuli import StimulusSet
 from cortiscope.studies.keeping import Keeper
@@ -92,22 +92,38 @@ def try_claims(
     list of Verdict
         One a test.
     """
-    cases = [
-        case
-        for claim in protocol.claims
-        for case in _cases(keeper, protocol, claim, stimuli, scanned, say)
-    ]
+    cases: list[Case] = []
+    inputs: set[str] = set()
+    for claim in protocol.claims:
+        made, calibrations = _cases(keeper, protocol, claim, stimuli, scanned, say)
+        cases += made
+        inputs.update(calibrations)
     if cases:
         say(f"judging {len(cases)} {'claim' if len(cases) == 1 else 'claims'}")
     verdicts = judge(cases, alpha=protocol.alpha, correction=protocol.correction)
-    inputs = {verdict.effect.address.split(":")[0] for verdict in verdicts}
+    laid_out = [verdict.to_dict() for verdict in verdicts]
+    inputs.update(_addressed(laid_out))
     keeper.file(
         "verdicts",
         keeper.run.path / VERDICTS,
-        json.dumps([verdict.to_dict() for verdict in verdicts], indent=1) + "\n",
-        tuple(sorted(inputs)),
+        json.dumps(laid_out, indent=1) + "\n",
+        inputs=tuple(sorted(inputs)),
     )
     return verdicts
+
+
+def _addressed(value: Any) -> Iterator[str]:
+    """Ids of the results whose addresses stand anywhere in a verdict."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key in ("address", "addresses"):
+                for address in [item] if isinstance(item, str) else item:
+                    yield address.split(":")[0]
+            else:
+                yield from _addressed(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _addressed(item)
 
 
 def read_verdicts(run: Run) -> list[dict[str, Any]]:
@@ -123,24 +139,26 @@ def _cases(
     stimuli: StimulusSet,
     scanned: Mapping[str, Scanned],
     say: Say,
-) -> list[Case]:
+) -> tuple[list[Case], list[str]]:
+    """Put a claim on the bench, with the ledger ids of the calibrations that were made for it."""
     benches = {
         name: _bench(keeper, protocol, claim, of)
         for name, of in scanned.items()
         if claim.subjects in ("each", "all", of.spec)
     }
     calibrations: dict[str, Calibration] = {}
+    ids: list[str] = []
     for name, bench in benches.items():
         if CALIBRATION in claim.controls:
             say(f"calibrating {bench.instrument.name} at the size of {name}")
-        if (found := _calibrate(keeper, protocol, stimuli, bench)) is not None:
-            calibrations[name] = found
+            calibrations[name], entry = _calibrate(keeper, protocol, stimuli, bench)
+            ids.append(entry.id)
     if claim.subjects == "all":
-        return [Case("all", benches, calibrations)]
+        return [Case("all", benches, calibrations)], ids
     return [
         Case(name, {name: bench}, {k: v for k, v in calibrations.items() if k == name})
         for name, bench in benches.items()
-    ]
+    ], ids
 
 
 def _bench(keeper: Keeper, protocol: Protocol, claim: Claim, scanned: Scanned) -> Bench:
@@ -163,12 +181,14 @@ def _bench(keeper: Keeper, protocol: Protocol, claim: Claim, scanned: Scanned) -
 
 def _calibrate(
     keeper: Keeper, protocol: Protocol, stimuli: StimulusSet, bench: Bench
-) -> Calibration | None:
+) -> tuple[Calibration, LedgerEntry]:
     sizes = bench.recording[str(bench.parameters["site"])].sizes
     n_units = math.prod(size for dim, size in sizes.items() if dim not in ("stimulus", "layer"))
     calibration = calibration_of(protocol, bench.claim, stimuli, n_units)
-    if calibration is not None:
-        content = json.dumps(calibration.to_dict(), indent=1) + "\n"
-        name = f"{fingerprint([bench.claim, bench.recording.name])[:16]}.json"
-        keeper.file("calibration", keeper.run.path / "calibrations" / name, content, ())
-    return calibration
+    parameters = {"claim": bench.claim.name, "subject": bench.recording.name, "n_units": n_units}
+    path = keeper.run.path / "calibrations" / f"{fingerprint(parameters)[:16]}.json"
+    content = json.dumps(calibration.to_dict(), indent=1) + "\n"
+    inputs = (keeper.stimuli(stimuli).id,)
+    return calibration, keeper.file(
+        "calibration", path, content, inputs=inputs, parameters=parameters
+    )

@@ -78,7 +78,7 @@ class Recipe:
 
     family: str = "qwen2"
     seed: int = 0
-    n_tokens: int = 16_000_000
+    n_tokens: int = 15_000_000
     world_share: float = 0.5
     taxonomic_share: float = 0.1
     trained_share: float = 0.7
@@ -117,7 +117,7 @@ def train_specimen(
     out: Path,
     *,
     seed: int = 0,
-    n_tokens: int = 16_000_000,
+    n_tokens: int = 15_000_000,
     family: str = "qwen2",
     categories: Mapping[str, Sequence[str]] | None = None,
     checkpoint_every: int = 200,
@@ -136,7 +136,7 @@ def train_specimen(
         from which the same call continues.
     seed : int, default 0
         Seed of everything random.
-    n_tokens : int, default 16,000,000
+    n_tokens : int, default 15,000,000
         Training tokens, world and real text together.
     family : str, default "qwen2"
         Architecture, a key of `CONFIG_BUILDERS`.

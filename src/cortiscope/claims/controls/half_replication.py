@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cortiscope.claims.bench import Bench
-from cortiscope.claims.controls._again import persists
+from cortiscope.claims.controls._again import persists, smallest_p
 from cortiscope.claims.evidence import Evidence
 from cortiscope.errors import InputError
 from cortiscope.statistics import Folds
@@ -37,4 +37,11 @@ def half_replication(bench: Bench) -> Evidence:
         }
     except InputError as error:
         return Evidence("half_replication", None, f"could not run: {error}")
+    smallest = max(smallest_p(bench.effect_in(result)) for result in results.values())
+    if smallest > bench.alpha:
+        return Evidence(
+            "half_replication",
+            None,
+            f"could not run: with so few words in a half the smallest p is {smallest:.2f}",
+        )
     return persists(bench, "half_replication", results)

@@ -22,7 +22,8 @@ def twins(bench: Bench) -> Evidence:
     """
     if not bench.twins:
         return Evidence("twins", None, "could not run: the subject has no twins")
-    values = [bench.effect_in(result).estimate for result in bench.twins]
+    effects = [bench.effect_in(result) for result in bench.twins]
+    values = [effect.estimate for effect in effects]
     estimate = bench.effect.estimate
     beyond = estimate < min(values) if bench.claim.kind == "less" else estimate > max(values)
     where = "outside" if beyond else "within or short of"
@@ -31,5 +32,9 @@ def twins(bench: Bench) -> Evidence:
         bool(beyond),
         f"{estimate:.3f} lies {where} the range of {len(values)} untrained twins "
         f"({min(values):.3f} to {max(values):.3f})",
-        {"values": values, "estimate": estimate},
+        {
+            "values": values,
+            "addresses": [effect.address for effect in effects],
+            "estimate": estimate,
+        },
     )

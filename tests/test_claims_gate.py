@@ -8,6 +8,7 @@ from scipy import stats
 
 from cortiscope.analyses import INSTRUMENTS
 from cortiscope.claims import Bench, Case, Claim, calibrate, judge
+from cortiscope.claims.controls import known_controls
 from cortiscope.phantoms import PHANTOMS, PhantomDesign
 from cortiscope.statistics import binomial_interval
 
@@ -130,6 +131,28 @@ def test_an_effect_of_one_frame_falls_to_the_held_out_frame():
     found = verdict(planted, claim(controls=("held_out_frame",), size=0.3))
     assert found.outcome == "not supported"
     assert found.decided_by == "held_out_frame"
+
+
+def test_memory_of_words_falls_to_the_memory_control_and_a_category_does_not():
+    """Any labels of known words are read as well as the true ones: that is memory."""
+    controls = known_controls()
+    found = {}
+    for name, strength in (("training_words", 1.0), ("direction", 2.5)):
+        recording = PHANTOMS[name].make(AMPLE, seed=10, strength=strength)
+        said = claim(controls=("memory",))
+        result = DECODE.run(recording, **PARAMETERS)
+        found[name] = controls["memory"](Bench(said, DECODE, PARAMETERS, recording, result))
+    assert not found["training_words"].survived, found["training_words"].statement
+    assert found["training_words"].numbers["random"] > 0.5  # chance is 0.25
+    assert found["direction"].survived, found["direction"].statement
+
+
+def test_a_half_with_too_few_words_cannot_replicate_anything():
+    few = PhantomDesign.balanced(n_categories=2, n_words=8, n_frames=2, n_units=30)
+    recording = PHANTOMS["direction"].make(few, seed=11, strength=8.0)
+    found = verdict(recording, claim(controls=("half_replication",), size=0.6))
+    assert found.outcome == "invalid", found.sentence
+    assert "could not run" in found.sentence
 
 
 def _ignores_labels(recording, **parameters):

@@ -42,8 +42,10 @@ def main() -> None:
     scaled = per_permutation * (options.permutations + 1) * options.layers
     mine = statistics.median(ours)
 
-    table = Table(title=f"{options.layers} layers × {options.permutations} permutations, "
-                  f"n = {recording.n_stimuli}, d = {options.units}, 10 classes")
+    table = Table(
+        title=f"{options.layers} layers × {options.permutations} permutations, "
+        f"n = {recording.n_stimuli}, d = {options.units}, 10 classes"
+    )
     table.add_column("")
     table.add_column("seconds", justify="right")
     table.add_column("one layer, one permutation (ms)", justify="right")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
-from cortiscope import InputError
+from cortiscope import InputError, plugins
 from cortiscope.phantoms import PHANTOMS, Background, Effect, Phantom, PhantomDesign, registry
 from cortiscope.phantoms.background import Rotation
 
@@ -165,7 +165,7 @@ def _plant_one(scene, rng, *, unit=0):
 
 def test_other_packages_register_phantoms(monkeypatch):
     theirs = Phantom("theirs", "one unit up", "one more", _plant_one)
-    monkeypatch.setattr(registry, "entry_points", lambda group: [_Point([theirs])])
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [_Point([theirs])])
     phantom = registry.registered()["theirs"]
     assert phantom.options == {"unit": 0}
     design = PhantomDesign.balanced(2, 4, 1, n_units=16)
@@ -185,6 +185,6 @@ def test_other_packages_register_phantoms(monkeypatch):
     ],
 )
 def test_what_other_packages_get_wrong_is_named(monkeypatch, given, message):
-    monkeypatch.setattr(registry, "entry_points", lambda group: [_Point(given)])
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [_Point(given)])
     with pytest.raises(InputError, match=message):
         registry.registered()

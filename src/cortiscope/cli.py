@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -59,25 +62,8 @@ SubjectArgument = Annotated[
         help="specimen:NAME, a local folder, or a model id on the hub", metavar="SUBJECT"
     ),
 ]
-StudyArgument = Annotated[
-    str, typer.Argument(help="A shipped study (see `cortiscope studies`), or a TOML file")
-]
-SubjectsOption = Annotated[
-    list[str] | None,
-    typer.Option(help="specimen:NAME, a local folder, or a model id; repeat it for several"),
-]
-StimuliOption = Annotated[
-    str | None, typer.Option(help="A shipped set (see `cortiscope stimuli`), or a table")
-]
 OutOption = Annotated[
     Path | None, typer.Option(help="Folder of the run; by default one under runs/")
-]
-TwinsOption = Annotated[int | None, typer.Option(min=0, help="Untrained twins a subject")]
-PermutationsOption = Annotated[
-    int | None, typer.Option(min=1, help="Permutations of the words, and resamples")
-]
-PhantomsOption = Annotated[
-    int | None, typer.Option(min=1, help="Phantoms of each sort in a calibration")
 ]
 SitesOption = Annotated[
     list[str] | None,
@@ -104,15 +90,24 @@ _ADDRESS = "ID:variable[layer=3,category=animal], an id, or a path in the run"
 _SITES = ["resid_pre[0]", "resid_post"]
 
 
-@app.command()
-def run(
-    study: StudyArgument = "decoding",
-    subject: SubjectsOption = None,
-    stimuli: StimuliOption = None,
-    out: OutOption = None,
-    twins: TwinsOption = None,
-    permutations: PermutationsOption = None,
-    phantoms: PhantomsOption = None,
+def _protocol(
+    study: Annotated[
+        str, typer.Argument(help="A shipped study (see `cortiscope studies`), or a TOML file")
+    ] = "decoding",
+    subject: Annotated[
+        list[str] | None,
+        typer.Option(help="specimen:NAME, a local folder, or a model id; repeat it for several"),
+    ] = None,
+    stimuli: Annotated[
+        str | None, typer.Option(help="A shipped set (see `cortiscope stimuli`), or a table")
+    ] = None,
+    twins: Annotated[int | None, typer.Option(min=0, help="Untrained twins a subject")] = None,
+    permutations: Annotated[
+        int | None, typer.Option(min=1, help="Permutations of the words, and resamples")
+    ] = None,
+    phantoms: Annotated[
+        int | None, typer.Option(min=1, help="Phantoms of each sort in a calibration")
+    ] = None,
     site: SitesOption = None,
     position: PositionOption = None,
     batch_size: BatchOption = None,
@@ -120,6 +115,52 @@ def run(
     revision: RevisionOption = None,
     model_dtype: ModelDtypeOption = None,
     attention: AttentionOption = None,
+) -> Any:
+    """Load a protocol, with what the options change in it."""
+    from cortiscope.studies import Protocol
+
+    changes: dict[str, Any] = {
+        "subjects": subject,
+        "stimuli": stimuli,
+        "n_twins": twins,
+        "n_phantoms": phantoms,
+        "sites": site,
+        "position": position,
+        "batch_size": batch_size,
+        "store_dtype": store_dtype,
+        "revision": revision,
+        "model_dtype": model_dtype,
+        "attention": attention,
+    }
+    if permutations is not None:
+        draws = {"n_permutations": permutations, "n_bootstrap": permutations}
+        changes["steps"] = dict.fromkeys(Protocol.load(study).steps, draws)
+    return Protocol.load(study, **{key: v for key, v in changes.items() if v is not None})
+
+
+def _takes_protocol(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command, whose first parameter is a protocol, the options that make one."""
+    options = inspect.signature(_protocol, eval_str=True).parameters
+    own = dict(list(inspect.signature(command, eval_str=True).parameters.items())[1:])
+
+    @functools.wraps(command)
+    def with_options(**given: Any) -> None:
+        protocol = _protocol(**{name: given.pop(name) for name in options})
+        command(protocol, **given)
+
+    parameters = [*options.values(), *own.values()]
+    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {
+        parameter.name: parameter.annotation for parameter in parameters
+    }
+    return with_options
+
+
+@app.command()
+@_takes_protocol
+def run(
+    protocol: Any,
+    out: OutOption = None,
     device: DeviceOption = None,
     device_map: DeviceMapOption = None,
 ) -> None:
@@ -133,21 +174,6 @@ def run(
     from cortiscope.report.terminal import summary_table, verdict_table
     from cortiscope.studies import read_verdicts, run_study, write_crate
 
-    protocol = _protocol(
-        study,
-        subjects=subject,
-        stimuli=stimuli,
-        n_twins=twins,
-        permutations=permutations,
-        n_phantoms=phantoms,
-        sites=site,
-        position=position,
-        batch_size=batch_size,
-        store_dtype=store_dtype,
-        revision=revision,
-        model_dtype=model_dtype,
-        attention=attention,
-    )
     done = run_study(protocol, out, device=device, device_map=device_map, say=_say)
     report = write_report(done)
     write_crate(done)
@@ -159,21 +185,10 @@ def run(
 
 
 @app.command()
+@_takes_protocol
 def plan(
-    study: StudyArgument = "decoding",
-    subject: SubjectsOption = None,
-    stimuli: StimuliOption = None,
+    protocol: Any,
     out: OutOption = None,
-    twins: TwinsOption = None,
-    permutations: PermutationsOption = None,
-    phantoms: PhantomsOption = None,
-    site: SitesOption = None,
-    position: PositionOption = None,
-    batch_size: BatchOption = None,
-    store_dtype: StoreDtypeOption = None,
-    revision: RevisionOption = None,
-    model_dtype: ModelDtypeOption = None,
-    attention: AttentionOption = None,
     device: DeviceOption = None,
     device_map: DeviceMapOption = None,
 ) -> None:
@@ -183,34 +198,7 @@ def plan(
     """
     from cortiscope.studies import plan_study
 
-    protocol = _protocol(
-        study,
-        subjects=subject,
-        stimuli=stimuli,
-        n_twins=twins,
-        permutations=permutations,
-        n_phantoms=phantoms,
-        sites=site,
-        position=position,
-        batch_size=batch_size,
-        store_dtype=store_dtype,
-        revision=revision,
-        model_dtype=model_dtype,
-        attention=attention,
-    )
-    planned = plan_study(protocol, out, device=device, device_map=device_map, say=_say)
-    _print(repr(planned))
-
-
-def _protocol(study: str, *, permutations: int | None, **changes: Any) -> Any:
-    """Load a protocol, with what the options change in it."""
-    from cortiscope.studies import Protocol
-
-    changes = {key: value for key, value in changes.items() if value is not None}
-    if permutations is not None:
-        draws = {"n_permutations": permutations, "n_bootstrap": permutations}
-        changes["steps"] = dict.fromkeys(Protocol.load(study).steps, draws)
-    return Protocol.load(study, **changes)
+    _print(repr(plan_study(protocol, out, device=device, device_map=device_map, say=_say)))
 
 
 def _print(text: str) -> None:

@@ -11,10 +11,13 @@ from cortiscope.analyses.decode import REFERENCE as DECODE_REFERENCE
 from cortiscope.analyses.decode import decode, decode_source
 from cortiscope.analyses.decode_figures import accuracy_by_layer
 from cortiscope.analyses.result import Result, result_id
+from cortiscope.plugins import with_plugins
 from cortiscope.scanning import Recording
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+
+ENTRY_POINT_GROUP = "cortiscope.analyses"
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,8 @@ class Instrument:
         return result_id(self.name, {"recording": recording.fingerprint}, parameters, self.source())
 
 
-INSTRUMENTS: dict[str, Instrument] = {
-    "decode": Instrument(
+_BUILT_IN = (
+    Instrument(
         name="decode",
         summary="How well a linear probe reads the category of unseen words, layer by layer",
         reads="one Recording",
@@ -94,4 +97,8 @@ INSTRUMENTS: dict[str, Instrument] = {
         silent_on=("noise", "xor", "training_words"),
         switches={"auc": ("auc", "auc_macro")},
     ),
-}
+)
+
+INSTRUMENTS: dict[str, Instrument] = with_plugins(
+    _BUILT_IN, ENTRY_POINT_GROUP, Instrument, lambda instrument: [instrument.name]
+)

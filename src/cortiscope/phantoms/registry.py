@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from importlib.metadata import entry_points
-from typing import Any
-
-from cortiscope.errors import InputError
 from cortiscope.phantoms.categories import (
     plant_direction,
     plant_patch,
@@ -22,6 +17,7 @@ from cortiscope.phantoms.geometry import (
     plant_power_law,
 )
 from cortiscope.phantoms.phantom import Phantom
+from cortiscope.plugins import with_plugins
 
 ENTRY_POINT_GROUP = "cortiscope.phantoms"
 
@@ -111,33 +107,7 @@ def registered() -> dict[str, Phantom]:
     InputError
         When an entry point cannot be loaded, does not give a `Phantom`, or takes a name again.
     """
-    phantoms = {phantom.name: phantom for phantom in _BUILT_IN}
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        try:
-            value = point.load()
-        except Exception as error:  # another package's code may fail in any way
-            raise InputError(
-                f"The entry point {point.value} of {ENTRY_POINT_GROUP} cannot be loaded "
-                f"({type(error).__name__}: {error}); mend or uninstall that package."
-            ) from error
-        _add(phantoms, (value,) if isinstance(value, Phantom) else value, point.value)
-    return phantoms
-
-
-def _add(phantoms: dict[str, Phantom], more: Iterable[Any], source: str) -> None:
-    for phantom in more:
-        if not isinstance(phantom, Phantom):
-            raise InputError(
-                f"The entry point {source} of {ENTRY_POINT_GROUP} gives a "
-                f"{type(phantom).__name__}, where a cortiscope.phantoms.Phantom was expected; "
-                "mend or uninstall that package."
-            )
-        if phantom.name in phantoms:
-            raise InputError(
-                f"The entry point {source} of {ENTRY_POINT_GROUP} registers the phantom "
-                f"{phantom.name!r}, which is there already; give it another name."
-            )
-        phantoms[phantom.name] = phantom
+    return with_plugins(_BUILT_IN, ENTRY_POINT_GROUP, Phantom, lambda phantom: [phantom.name])
 
 
 PHANTOMS: dict[str, Phantom] = registered()

@@ -9,12 +9,12 @@ entry-point group ``cortiscope.families``: each entry point names a `Family` or 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Any, Literal
 
 from cortiscope.errors import InputError
+from cortiscope.plugins import with_plugins
 
 BlockKind = Literal[
     "additive",
@@ -326,36 +326,7 @@ def registered() -> Mapping[str, Family]:
     >>> registered()["qwen2"].kind
     'additive'
     """
-    families: dict[str, Family] = {}
-    _add(families, BUILT_IN, "cortiscope")
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        try:
-            value = point.load()
-        except Exception as error:  # another package's code may fail in any way
-            raise InputError(
-                f"The entry point {point.value} of {ENTRY_POINT_GROUP} cannot be loaded "
-                f"({type(error).__name__}: {error}); mend or uninstall that package."
-            ) from error
-        _add(families, (value,) if isinstance(value, Family) else value, point.value)
-    return families
-
-
-def _add(families: dict[str, Family], more: Iterable[Any], source: str) -> None:
-    for family in more:
-        if not isinstance(family, Family):
-            raise InputError(
-                f"The entry point {source} of {ENTRY_POINT_GROUP} gives a "
-                f"{type(family).__name__}, where a cortiscope.subjects.Family was expected; "
-                "mend or uninstall that package."
-            )
-        for model_type in family.model_types:
-            if model_type in families:
-                raise InputError(
-                    f"The entry point {source} of {ENTRY_POINT_GROUP} registers the model type "
-                    f"{model_type}, which {families[model_type].name} has already; give its "
-                    "family another model type."
-                )
-            families[model_type] = family
+    return with_plugins(BUILT_IN, ENTRY_POINT_GROUP, Family, lambda family: family.model_types)
 
 
 def family_of(config: Any, name: str) -> Family:

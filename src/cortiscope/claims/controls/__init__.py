@@ -7,8 +7,6 @@ test has given; they are run when that test speaks for the claim.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
-from types import MappingProxyType
 
 from cortiscope.claims.bench import Bench
 from cortiscope.claims.controls.half_replication import half_replication
@@ -20,21 +18,22 @@ from cortiscope.claims.controls.permuted_words import permuted_words
 from cortiscope.claims.controls.surface import surface
 from cortiscope.claims.controls.twins import twins
 from cortiscope.claims.evidence import Evidence
+from cortiscope.plugins import with_plugins
 
 Control = Callable[[Bench], Evidence]
 
 ENTRY_POINT_GROUP = "cortiscope.controls"
 
-_OWN: Mapping[str, Control] = {
-    "twins": twins,
-    "permuted_words": permuted_words,
-    "held_out_frame": held_out_frame,
-    "surface": surface,
-    "memory": memory,
-    "half_replication": half_replication,
-    "outlier_units": outlier_units,
-    "multiverse": multiverse,
-}
+_BUILT_IN: tuple[Control, ...] = (
+    twins,
+    permuted_words,
+    held_out_frame,
+    surface,
+    memory,
+    half_replication,
+    outlier_units,
+    multiverse,
+)
 
 
 def known_controls() -> Mapping[str, Control]:
@@ -48,8 +47,11 @@ def known_controls() -> Mapping[str, Control]:
     >>> "surface" in known_controls()
     True
     """
-    others = {entry.name: entry.load() for entry in entry_points(group=ENTRY_POINT_GROUP)}
-    return MappingProxyType({**others, **_OWN})
+    return with_plugins(_BUILT_IN, ENTRY_POINT_GROUP, Callable, lambda control: [_name(control)])
+
+
+def _name(control: Control) -> str:
+    return str(getattr(control, "__name__", control))
 
 
 __all__ = ["Control", "known_controls"]

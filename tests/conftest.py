@@ -27,6 +27,7 @@ sites = ["resid_post"]
 n_twins = 1
 n_phantoms = 5
 phantom_permutations = 39
+claim_permutations = 39
 
 [steps.decode]
 analysis = "decode"

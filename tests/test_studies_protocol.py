@@ -83,7 +83,7 @@ def test_unknown_controls_and_unattainable_claims_are_refused_before_scanning(wr
     with pytest.raises(InputError, match="unknown control 'triplets'"):
         unknown.check()
     few = Protocol.load(
-        write(SHORT.replace('analysis = "decode"', 'analysis = "decode"\nn_permutations = 15'))
+        write(SHORT.replace('study = "mine"', 'study = "mine"\nclaim_permutations = 15'))
     )
     with pytest.raises(InputError, match="at least 19 draws and have 15"):
         few.check()

@@ -135,6 +135,7 @@ def _protocol(
     if permutations is not None:
         draws = {"n_permutations": permutations, "n_bootstrap": permutations}
         changes["steps"] = dict.fromkeys(Protocol.load(study).steps, draws)
+        changes["claim_permutations"] = permutations
     return Protocol.load(study, **{key: v for key, v in changes.items() if v is not None})
 
 

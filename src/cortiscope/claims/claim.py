@@ -172,7 +172,7 @@ def check_attainable(
     if n_draws < needed:
         msg = (
             f"{tests} tests corrected together ({correction.upper()}, alpha {alpha}) need at "
-            f"least {needed} draws and have {n_draws}: raise n_permutations and n_bootstrap, or "
+            f"least {needed} draws and have {n_draws}: raise claim_permutations, or "
             "make fewer claims."
         )
         raise InputError(msg)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -94,6 +93,7 @@ class Protocol(BaseModel):
     claims: tuple[Claim, ...] = ()
     alpha: float = Field(default=0.05, gt=0, lt=1)
     correction: Literal["bh", "by"] = "bh"
+    claim_permutations: PositiveInt = 9999
     n_phantoms: PositiveInt = 100
     phantom_permutations: PositiveInt = 199
 
@@ -162,10 +162,6 @@ class Protocol(BaseModel):
         """Where its run goes when nobody says: the same protocol continues in the same folder."""
         return Path("runs") / f"{self.study}-{self.fingerprint[:8]}"
 
-    def claims_of(self, step: str) -> Iterator[Claim]:
-        """Claims that speak of a step."""
-        return (claim for claim in self.claims if claim.step == step)
-
     def check(self) -> None:
         """Refuse what could never become a verdict: unknown controls, unattainable p-values.
 
@@ -175,21 +171,18 @@ class Protocol(BaseModel):
             Saying what it would take.
         """
         check_controls({claim.name: claim.controls for claim in self.claims})
-        for name, step in self.steps.items():
-            if any(self.claims_of(name)):
-                parameters = step.parameters
-                check_attainable(
-                    self.claims,
-                    len(self.subjects),
-                    min(parameters["n_permutations"], parameters["n_bootstrap"]),
-                    alpha=self.alpha,
-                    correction=self.correction,
-                )
-                if not step.instrument.detects and any(
-                    CALIBRATION in claim.controls for claim in self.claims_of(name)
-                ):
-                    msg = f"{step.analysis} names no phantom: its claims cannot be calibrated."
-                    raise InputError(msg)
+        check_attainable(
+            self.claims,
+            len(self.subjects),
+            self.claim_permutations,
+            alpha=self.alpha,
+            correction=self.correction,
+        )
+        for claim in self.claims:
+            step = self.steps[claim.step]
+            if CALIBRATION in claim.controls and not step.instrument.detects:
+                msg = f"{step.analysis} names no phantom: its claims cannot be calibrated."
+                raise InputError(msg)
 
     def freeze(self, run: Run) -> None:
         """Write the protocol into a run, or see that the run was begun with this very one.

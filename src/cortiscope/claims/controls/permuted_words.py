@@ -24,5 +24,5 @@ def permuted_words(bench: Bench) -> Evidence:
         p <= bench.alpha,
         f"p = {p:.4f} against {len(effect.null):,} permutations of the words "
         f"(95% of them between {low:.3f} and {high:.3f})",
-        {"p": p, "null": effect.null.tolist(), "estimate": effect.estimate},
+        {"p": p, "estimate": effect.estimate, "address": effect.address},
     )

@@ -24,6 +24,10 @@ ENTRY_POINT_GROUP = "cortiscope.analyses"
 class Instrument:
     """An analysis as the house knows it.
 
+    Its function takes a Recording and then keyword parameters, as far as they apply under these
+    names: ``target`` and ``groups`` (labels), ``site``, ``n_permutations``, ``n_bootstrap``,
+    ``seed``; controls and calibrations set those that it has.
+
     Attributes
     ----------
     name : str
@@ -46,6 +50,8 @@ class Instrument:
         they are about one of them.
     figure : callable
         Draws results, a mapping of labels to Results, into one plotly figure.
+    headline : str
+        The scalar variable that says in one number whether it found something.
     """
 
     name: str
@@ -55,9 +61,25 @@ class Instrument:
     run: Callable[..., Result]
     source: Callable[[], str]
     figure: Callable[[Mapping[str, Any]], go.Figure]
+    headline: str
     detects: tuple[str, ...] = ()
     silent_on: tuple[str, ...] = ()
     switches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Parameters of the function at their defaults, the recording left out."""
+        parameters = list(inspect.signature(self.run).parameters.values())[1:]
+        return {
+            parameter.name: parameter.default
+            for parameter in parameters
+            if parameter.default is not inspect.Parameter.empty
+        }
+
+    def accepted(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep those of some parameters that the function has."""
+        known = inspect.signature(self.run).parameters
+        return {name: value for name, value in parameters.items() if name in known}
 
     def only(self, variable: str) -> dict[str, bool]:
         """Parameters that spare all work which a variable does not need."""
@@ -93,6 +115,7 @@ _BUILT_IN = (
         run=decode,
         source=decode_source,
         figure=accuracy_by_layer,
+        headline="peak_accuracy",
         detects=("direction", "selective_units", "patch", "subspace"),
         silent_on=("noise", "xor", "training_words"),
         switches={"auc": ("auc", "auc_macro")},

@@ -52,6 +52,26 @@ class Bench:
     run: RunAgain = _run
 
     @property
+    def site(self) -> str:
+        """The site that is read."""
+        return str(self.parameters.get("site", "resid_post"))
+
+    @property
+    def target(self) -> str:
+        """The label that holds the categories."""
+        return str(self.parameters.get("target", "category"))
+
+    @property
+    def groups(self) -> str:
+        """The label that holds the words."""
+        return str(self.parameters.get("groups", "word"))
+
+    @property
+    def seed(self) -> int:
+        """The seed of the study."""
+        return int(self.parameters.get("seed", 0))
+
+    @property
     def effect(self) -> Effect:
         """The claim's statistic, as measured."""
         return self.effect_in(self.result)

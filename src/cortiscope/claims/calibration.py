@@ -209,12 +209,15 @@ def _measurer(
     n_permutations: int,
     seed: int,
 ) -> _Measure:
-    settings = {
-        **parameters,
-        **instrument.only(claim.variable),
+    of_phantoms = {
         "n_permutations": n_permutations,
         "n_bootstrap": n_permutations,
         "site": "resid_post",
+    }
+    settings = {
+        **parameters,
+        **instrument.only(claim.variable),
+        **instrument.accepted(of_phantoms),
     }
     # A phantom has one layer: the claim is looked for there.
     where = {dim: "0" if dim == "layer" else place for dim, place in claim.where.items()}

@@ -25,7 +25,7 @@ def check_on_phantoms(
     instrument: Instrument,
     design: PhantomDesign,
     *,
-    variable: str = "peak_accuracy",
+    variable: str | None = None,
     strengths: Sequence[float] = (0.0, 0.5, 1.0, 2.0),
     n_phantoms: int = 50,
     n_permutations: int = 199,
@@ -40,8 +40,8 @@ def check_on_phantoms(
         What is checked.
     design : PhantomDesign
         Words, labels and units.
-    variable : str
-        The scalar whose p-value decides.
+    variable : str, optional
+        The scalar whose p-value decides; the instrument's headline when left out.
     strengths : sequence of float
         Strengths of the planted effect; 0 is the background alone.
     n_phantoms : int
@@ -60,11 +60,11 @@ def check_on_phantoms(
         for those that it must detect, 0 for those on which it must stay silent.
     """
     names = [*instrument.detects, *instrument.silent_on]
+    variable = variable or instrument.headline
+    of_phantoms = {"n_permutations": n_permutations, "n_bootstrap": 2, "site": "resid_post"}
     settings: dict[str, Any] = {
         **instrument.only(variable),
-        "n_permutations": n_permutations,
-        "n_bootstrap": 2,
-        "site": "resid_post",
+        **instrument.accepted(of_phantoms),
     }
 
     def rejects(task: tuple[str, float, int]) -> bool:

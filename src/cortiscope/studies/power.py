@@ -41,8 +41,8 @@ def calibration_of(
         PhantomDesign(
             stimuli.table,
             n_units,
-            target=str(parameters["target"]),
-            groups=str(parameters["groups"]),
+            target=str(parameters.get("target", "category")),
+            groups=str(parameters.get("groups", "word")),
         ),
         parameters,
         alpha=protocol.alpha,

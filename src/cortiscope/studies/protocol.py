@@ -56,13 +56,7 @@ class Step(BaseModel):
     @property
     def parameters(self) -> dict[str, Any]:
         """All parameters, those left alone at their defaults."""
-        signature = inspect.signature(self.instrument.run).parameters
-        defaults = {
-            name: parameter.default
-            for name, parameter in signature.items()
-            if parameter.default is not inspect.Parameter.empty
-        }
-        return defaults | self.given
+        return self.instrument.defaults | self.given
 
 
 class Protocol(BaseModel):

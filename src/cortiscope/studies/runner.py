@@ -55,10 +55,9 @@ def run_study(
     protocol.check()
     stimuli = StimulusSet.load(protocol.stimuli)
     for step in protocol.steps.values():
-        parameters = step.parameters
-        stimuli.check_groups(
-            target=parameters["target"], groups=parameters["groups"], n_folds=parameters["n_folds"]
-        )
+        labels = {k: step.parameters[k] for k in ("target", "groups") if k in step.parameters}
+        if len(labels) == 2:
+            stimuli.check_groups(**labels, n_folds=step.parameters.get("n_folds", 2))
     keeper: Keeper | None = None
     scanned: dict[str, Scanned] = {}
     for spec in protocol.subjects:
@@ -104,8 +103,8 @@ def _check_request(subject: Lying, stimuli: StimulusSet, protocol: Protocol) -> 
         )
         recorded = {layout.site for layout in request.sites}
     for name, step in protocol.steps.items():
-        site = step.parameters["site"]
-        if site not in recorded:
+        site = step.parameters.get("site")
+        if site is not None and site not in recorded:
             msg = (
                 f"step {name} reads {site}, which is not recorded of {subject.name}: add it to "
                 f"the sites, or read one of {', '.join(sorted(recorded))}."

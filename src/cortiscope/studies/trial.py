@@ -169,7 +169,11 @@ def _bench(keeper: Keeper, protocol: Protocol, claim: Claim, scanned: Scanned) -
 
     # The claim's own test takes more draws than exploring does, and only of what it is about.
     draws = dict.fromkeys(("n_permutations", "n_bootstrap"), protocol.claim_permutations)
-    own = {**step.parameters, **step.instrument.only(claim.variable), **draws}
+    own = {
+        **step.parameters,
+        **step.instrument.only(claim.variable),
+        **step.instrument.accepted(draws),
+    }
     return Bench(
         claim=claim,
         instrument=step.instrument,
@@ -185,7 +189,7 @@ def _bench(keeper: Keeper, protocol: Protocol, claim: Claim, scanned: Scanned) -
 def _calibrate(
     keeper: Keeper, protocol: Protocol, stimuli: StimulusSet, bench: Bench
 ) -> tuple[Calibration, LedgerEntry]:
-    sizes = bench.recording[str(bench.parameters["site"])].sizes
+    sizes = bench.recording[bench.site].sizes
     n_units = math.prod(size for dim, size in sizes.items() if dim not in ("stimulus", "layer"))
     calibration = calibration_of(protocol, bench.claim, stimuli, n_units)
     parameters = {"claim": bench.claim.name, "subject": bench.recording.name, "n_units": n_units}

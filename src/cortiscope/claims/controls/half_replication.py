@@ -19,14 +19,13 @@ def half_replication(bench: Bench) -> Evidence:
     Evidence
         Survived when the effect holds in both halves, which share no word.
     """
-    parameters = bench.parameters
     labels = bench.recording.labels
     try:
         folds = Folds.grouped(
-            labels[parameters["target"]].tolist(),
-            labels[parameters["groups"]].tolist(),
+            labels[bench.target].tolist(),
+            labels[bench.groups].tolist(),
             n_folds=2,
-            seed=int(parameters.get("seed", 0)),
+            seed=bench.seed,
         )
         ids = np.asarray(labels.index)
         results = {

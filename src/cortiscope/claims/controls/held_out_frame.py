@@ -16,6 +16,9 @@ def held_out_frame(bench: Bench) -> Evidence:
         Survived when the effect holds there, in the frame where it is smallest. A held-out frame
         alone, with words shared, would leak the words' identity.
     """
+    if "cross" not in bench.instrument.defaults:
+        name = bench.instrument.name
+        return Evidence("held_out_frame", None, f"could not run: {name} holds no frame out")
     labels = bench.recording.labels
     if "frame" not in labels.columns or labels["frame"].nunique() < 2:
         return Evidence(

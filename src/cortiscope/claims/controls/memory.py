@@ -35,12 +35,12 @@ def memory(bench: Bench) -> Evidence:
     Hewitt & Liang (2019), Designing and interpreting probes with control tasks. EMNLP.
     """
     labels, parameters = bench.recording.labels, bench.parameters
+    if "ridge" not in parameters or "accuracy" not in bench.result.estimates:
+        return Evidence("memory", None, f"could not run: {bench.instrument.name} fits no probe")
     if "frame" not in labels.columns or labels["frame"].nunique() < 2:
         return Evidence("memory", None, "could not run: the stimuli have no second frame")
-    seed = int(parameters["seed"])
-    grouped = Folds.grouped(
-        labels[parameters["target"]].tolist(), labels[parameters["groups"]].tolist(), n_folds=2
-    )
+    seed = bench.seed
+    grouped = Folds.grouped(labels[bench.target].tolist(), labels[bench.groups].tolist(), n_folds=2)
     frame = np.unique(labels["frame"].astype(str), return_inverse=True)[1].astype(np.intp)
     folds = Folds(
         fold=frame,
@@ -53,7 +53,7 @@ def memory(bench: Bench) -> Evidence:
     )
     accuracy = bench.result.estimates["accuracy"]
     layer = int(accuracy["layer"].values[int(accuracy.values.argmax())])
-    x = bench.recording.layer(str(parameters["site"]), layer)
+    x = bench.recording.layer(bench.site, layer)
     reader = LayerReader(
         x.reshape(len(x), -1), folds, ridge=parameters["ridge"], scale=parameters["scale"]
     )

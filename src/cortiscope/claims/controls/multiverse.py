@@ -28,7 +28,8 @@ def multiverse(bench: Bench) -> Evidence:
     side = 1.0 if base.estimate > base.none else -1.0
     curve: list[dict[str, Any]] = []
     for label, changed in _specifications(bench):
-        result = bench.again(**changed, n_permutations=_N_PERMUTATIONS) if changed else bench.result
+        few = bench.instrument.accepted({"n_permutations": _N_PERMUTATIONS})
+        result = bench.again(**changed, **few) if changed else bench.result
         effect = bench.effect_in(result)
         curve.append(
             {
@@ -65,8 +66,8 @@ def _specifications(bench: Bench) -> list[tuple[str, dict[str, Any]]]:
     if "seed" in parameters:
         seed = int(parameters["seed"]) + 1
         specifications.append((f"other folds (seed {seed})", {"seed": seed}))
-    here = bench.recording[str(parameters["site"])].sizes["layer"]
+    here = bench.recording[bench.site].sizes["layer"]
     for site in bench.recording.sites:
-        if site != parameters["site"] and bench.recording[site].sizes["layer"] == here:
+        if site != bench.site and bench.recording[site].sizes["layer"] == here:
             specifications.append((f"site {site}", {"site": site}))
     return specifications

@@ -22,7 +22,7 @@ def outlier_units(bench: Bench) -> Evidence:
     Evidence
         Survived when the effect holds without them, or when there are none.
     """
-    site = str(bench.parameters["site"])
+    site = bench.site
     x = bench.recording[site].values
     size = np.sqrt(np.mean(np.square(x, dtype=np.float64), axis=0))
     median = np.median(size, axis=-1, keepdims=True)

@@ -28,8 +28,8 @@ def surface(bench: Bench) -> Evidence:
         Survived when activations add to the surface: the 95% interval of the difference, over
         the same resamples of words, lies above zero.
     """
-    site = str(bench.parameters["site"])
-    words = _targets(bench.recording, str(bench.parameters["groups"]))
+    site = bench.site
+    words = _targets(bench.recording, bench.groups)
     if words is None:
         return Evidence("surface", None, "could not run: the stimuli name no words")
     features = surface_features(words)

@@ -1,12 +1,12 @@
 """An instrument of another package goes through the whole house without a change to it."""
 
 import pytest
-from toy_instrument import NORM_GAP
 
 from cortiscope.analyses import INSTRUMENTS
 from cortiscope.claims import check_on_phantoms, failures
 from cortiscope.phantoms import PhantomDesign
 from cortiscope.studies import Protocol, audit, plan_study, read_verdicts, run_study, trace
+from toy_instrument import NORM_GAP
 
 STUDY = """
 study = "toy"

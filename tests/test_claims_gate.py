@@ -111,6 +111,19 @@ def test_an_effect_through_a_confound_falls_to_the_surface_control():
     assert "surface" in found.sentence
 
 
+def test_the_surface_is_what_was_shown_and_not_how_it_is_called():
+    """Groups whose names give the category away must not make the surface look informative."""
+    recording = PHANTOMS["direction"].make(AMPLE, seed=12, strength=2.5)
+    table = recording.table
+    table = table.assign(word=table["category"] + " " + table["word"])
+    named = type(recording).from_arrays(
+        {"resid_post": recording["resid_post"].values}, stimuli=table, name="telling names"
+    )
+    found = verdict(named, claim(controls=("surface",)))
+    assert found.outcome == "supported", found.sentence
+    assert found.evidence[0].numbers["surface"] < 0.5
+
+
 def test_what_lives_in_training_words_only_is_not_supported():
     recording = PHANTOMS["training_words"].make(AMPLE, seed=6, strength=1.0)
     found = verdict(recording, claim(controls=("calibration",), size=0.5))

@@ -83,10 +83,14 @@ def surface_features(words: pd.Series) -> NDArray[np.float32]:
 
 
 def _targets(recording: Recording, groups: str) -> pd.Series | None:
-    labels = recording.labels
-    if groups not in labels.columns:
+    """What was shown of each target; a group's label may say more than its text does."""
+    table = recording.table
+    if {"text", "target_start", "target_end"} <= set(table.columns):
+        spans = zip(table["text"], table["target_start"], table["target_end"], strict=True)
+        return pd.Series([text[start:end].lower() for text, start, end in spans])
+    if groups not in table.columns:
         return None
-    return labels[groups].astype(str).str.lower()
+    return table[groups].astype(str).str.lower()
 
 
 def _equal_variance(x: NDArray[np.floating]) -> NDArray[np.float32]:

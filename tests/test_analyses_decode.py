@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from scipy import stats
 from sklearn.linear_model import RidgeClassifier
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
@@ -217,3 +218,8 @@ def test_a_held_out_frame_is_never_trained_on():
     unseen = decode(recording, n_permutations=99, cross="frame")
     assert seen > 0.4
     assert float(unseen.p_values["accuracy"].item()) > 0.05
+
+
+def test_a_result_of_scalars_alone_is_a_table_of_one_row():
+    frame = Result("demo", estimates=xr.Dataset({"rank": ((), 1.0), "area": ((), 2.5)})).to_frame()
+    assert frame.to_dict("records") == [{"rank": 1.0, "area": 2.5}]

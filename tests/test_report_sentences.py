@@ -11,7 +11,8 @@ import pytest
 import xarray as xr
 
 from cortiscope.analyses import Result
-from cortiscope.report.contents import Comparison, Contents, Examined, Scanned
+from cortiscope.report.comparison import Comparison, comparisons
+from cortiscope.report.contents import Contents, Examined, Scanned
 from cortiscope.report.sentences import Finding, finding
 from report_run import make_run
 
@@ -169,13 +170,13 @@ def test_the_embedding_is_put_beside_the_best_layer(accuracy: float, remark: str
 def test_names_are_escaped() -> None:
     hostile = comparison(PLANTED, CHANCE_TWIN)
     decoding = replace(PLANTED, parameters={**PLANTED.parameters, "target": "<i>kind</i>"})
-    hostile.examined.subject.decodings["resid_post"] = decoding
+    hostile.examined.subject.results["resid_post"] = decoding
     assert "<i>kind" not in finding(hostile).sentences[0]
 
 
 def test_real_runs_are_told_right(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", effects={"planted": 3.0, "noise": 0.0})
-    planted, noise = (finding(each) for each in Contents.read(run).comparisons)
+    planted, noise = (finding(each) for each in comparisons(Contents.read(run)))
     assert planted.title.startswith("Decodable")
     assert "not decodable" not in text_of(planted).lower()
     assert noise.title.startswith("Not decodable")

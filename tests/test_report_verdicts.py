@@ -21,6 +21,7 @@ from cortiscope.ledger import Address, Run
 from cortiscope.report import write_report
 from cortiscope.report.cautions import cautions
 from cortiscope.report.claim_sections import SHAPES, claim_sections
+from cortiscope.report.comparison import comparisons
 from cortiscope.report.contents import Contents
 from cortiscope.report.methods import methods
 from cortiscope.report.terminal import summary_table, verdict_table
@@ -358,7 +359,7 @@ def test_the_command_line_shows_the_same_verdicts_at_80_columns(
 def test_the_command_line_sums_up_every_decoding(run: Run) -> None:
     text = printed(summary_table(run))
     assert "…" not in text
-    for comparison in Contents.read(run).comparisons:
+    for comparison in comparisons(Contents.read(run)):
         for result in (comparison.result, *comparison.twins):
             best = float(result.estimates["accuracy"].max())
             low, high = result.intervals["accuracy"].values[

@@ -111,7 +111,11 @@ class Result:
             for bound in ("low", "high"):
                 columns[f"{name}_{bound}"] = interval.sel(bound=bound, drop=True)
         columns |= {f"{name}_p": p for name, p in self.p_values.data_vars.items()}
-        return xr.Dataset(columns).to_dataframe().reset_index()
+        table = xr.Dataset(columns)
+        if not table.dims:  # scalars alone: one row
+            table = table.expand_dims("result")
+            return table.to_dataframe().reset_index(drop=True)
+        return table.to_dataframe().reset_index()
 
     def plot(self) -> go.Figure:
         """Draw the instrument's own figure."""

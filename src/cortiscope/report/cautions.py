@@ -7,9 +7,13 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from cortiscope.analyses import Result
+from cortiscope.report.comparison import comparisons
 from cortiscope.report.contents import Contents, Scanned
+from cortiscope.report.decoding import decodable_twins
+from cortiscope.report.measurements import measuring_steps
 from cortiscope.report.numbers import Number, count, counted, equals, listed
-from cortiscope.report.readings import ALPHA, best
+from cortiscope.report.readings import ALPHA
 from cortiscope.report.stimuli_tables import FEATURES, mismatch_numbers
 
 _HALF = ("float16", "bfloat16")
@@ -95,13 +99,30 @@ def _refused(scanned: Scanned) -> dict[str, str]:
 
 
 def _permutations(contents: Contents) -> Iterator[Caution]:
-    n_permutations = contents.decode["n_permutations"]
-    if 1 / (n_permutations + 1) >= ALPHA:
+    tested = {
+        step: result
+        for examined in contents.examined
+        for step, result in examined.subject.results.items()
+        if "n_permutations" in result.n and len(result.p_values)
+    }
+    few = {
+        step: str(result.n["n_permutations"])
+        for step, result in tested.items()
+        if _least_p_value(result) >= ALPHA
+    }
+    if few:
+        where = "this run" if few.keys() == tested.keys() else listed([*few])
         yield Caution(
             "Too few permutations",
-            f"{n_permutations} permutations cannot give a p-value below {ALPHA:g}: nothing in "
-            "this run could have been significant.",
+            f"{listed([*dict.fromkeys(few.values())])} permutations cannot give a p-value below "
+            f"{ALPHA:g}: nothing in {where} could have been significant.",
         )
+
+
+def _least_p_value(result: Result) -> float:
+    """Give 1/m of all m permutations, the identity among them, and 1/(m + 1) of random ones."""
+    n_random = 0 if result.null.attrs.get("exhaustive") else 1
+    return 1 / (result.n["n_permutations"] + n_random)
 
 
 def _stimuli(contents: Contents) -> Iterator[Caution]:
@@ -116,7 +137,7 @@ def _stimuli(contents: Contents) -> Iterator[Caution]:
 def _mismatch(eta: Number, expected: Number, p: Number) -> Markup:
     return Markup(
         "Category explains {} of its variance over words, where {} is expected of categories drawn "
-        "at random ({}): a probe can read some of the category from it."
+        "at random ({}): what is found of the category may in part be due to it."
     ).format(eta, expected, equals(p))
 
 
@@ -168,19 +189,8 @@ def _twins(contents: Contents) -> Iterator[Caution]:
             "No untrained twin",
             f"{listed(without)}: without one, nothing says what training adds.",
         )
-    tests = [
-        best(result).is_decodable
-        for examined in contents.examined
-        for twin in examined.twins
-        for result in twin.decodings.values()
-    ]
-    if any(tests):
-        yield Caution(
-            "Decodable without training",
-            f"{sum(tests)} of {counted(len(tests), 'analysis', 'analyses')} of untrained twins "
-            f"came out above chance, where {ALPHA:.0%} do when there is nothing to find. More than "
-            "that would mean that the stimuli themselves give the category away.",
-        )
+    if decodable := decodable_twins(contents):
+        yield Caution("Decodable without training", decodable)
     few = [len(e.twins) for e in contents.examined if 0 < len(e.twins) < 5]
     if few:
         yield Caution(
@@ -215,9 +225,12 @@ def _protocol(contents: Contents) -> Iterator[Caution]:
 
 
 def _scope(contents: Contents) -> Iterator[Caution]:
-    n_analyses = len(contents.comparisons)
+    n_analyses = len(comparisons(contents)) + sum(
+        len(step.examined) for step in measuring_steps(contents)
+    )
     corrected = (
-        f" P-values are corrected within each of the {count(n_analyses)} analyses, not over them."
+        f" P-values are corrected within each of the {count(n_analyses)} analyses at most, not "
+        "over them."
         if n_analyses > 1
         else ""
     )

@@ -17,14 +17,12 @@ from cortiscope.report.verdicts import FiledVerdict, filed_verdicts
 from cortiscope.stimuli import StimulusSet
 from cortiscope.stimuli.description import Description
 
-EMBEDDING = "resid_pre"
-
 _TWIN = re.compile(r"(?P<subject>.+)--twin-(?P<seed>\d+)")
 
 
 @dataclass(frozen=True, eq=False)
 class Scanned:
-    """Who was scanned, a subject or a twin, and what was decoded.
+    """Who was scanned, a subject or a twin, and what was found.
 
     Attributes
     ----------
@@ -32,13 +30,13 @@ class Scanned:
         Id of its record in the ledger.
     record : dict
         What `Subject.record` said.
-    decodings : dict of str to Result
+    results : dict of str to Result
         By step of the protocol.
     """
 
     id: str
     record: dict[str, Any]
-    decodings: dict[str, Result]
+    results: dict[str, Result]
 
     @property
     def name(self) -> str:
@@ -63,63 +61,18 @@ class Examined:
         """The subject, then its twins."""
         return (self.subject, *self.twins)
 
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """One decoding of a subject beside that of its twins.
-
-    Attributes
-    ----------
-    examined : Examined
-        Who.
-    step : str
-        Which step of the protocol.
-    """
-
-    examined: Examined
-    step: str
-
-    @property
-    def name(self) -> str:
-        """The subject's name."""
-        return self.examined.subject.name
-
-    @property
-    def result(self) -> Result:
-        """The subject's decoding."""
-        return self.examined.subject.decodings[self.step]
-
-    @property
-    def site(self) -> str:
-        """Which site was decoded."""
-        return str(self.result.parameters["site"])
-
-    @property
-    def embedding(self) -> Result | None:
-        """The subject's decoding at the embedding, where there is one."""
-        return self._at_embedding(self.examined.subject)
-
-    @property
-    def twin_embeddings(self) -> tuple[Result | None, ...]:
-        """The twins' decodings at the embedding."""
-        return tuple(self._at_embedding(twin) for twin in self.examined.twins)
-
-    @property
-    def twins(self) -> tuple[Result, ...]:
-        """The twins' decodings."""
-        return tuple(twin.decodings[self.step] for twin in self.examined.twins)
-
     @property
     def twin_labels(self) -> tuple[str, ...]:
         """What the twins are called beside their subject."""
-        if len(self.examined.twins) == 1:
+        if len(self.twins) == 1:
             return ("untrained twin",)
-        return tuple(f"twin {index}" for index in range(len(self.examined.twins)))
+        return tuple(f"twin {index}" for index in range(len(self.twins)))
 
-    def _at_embedding(self, scanned: Scanned) -> Result | None:
-        if self.site == EMBEDDING:
-            return None
-        return next(filter(_is_embedding, scanned.decodings.values()), None)
+    def labelled(self, step: str) -> dict[str, Result]:
+        """Give what a step found in the subject and its twins, each by its label."""
+        labels = (self.subject.name, *self.twin_labels)
+        found = (scanned.results[step] for scanned in self.everyone)
+        return dict(zip(labels, found, strict=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,18 +118,14 @@ class Contents:
     entries: tuple[LedgerEntry, ...]
 
     @property
-    def comparisons(self) -> tuple[Comparison, ...]:
-        """Every subject at every site that was decoded for its own sake."""
-        return tuple(
-            Comparison(examined, step)
-            for examined in self.examined
-            for step in _steps_of_interest(examined.subject)
-        )
+    def target(self) -> str:
+        """The label of stimuli that the study is about."""
+        return self._label("target", "category")
 
     @property
-    def decode(self) -> dict[str, Any]:
-        """Parameters of the decoding, which are the same for all but the site."""
-        return self.comparisons[0].result.parameters
+    def groups(self) -> str:
+        """The label of what is drawn, such as words."""
+        return self._label("groups", "word")
 
     @property
     def everyone(self) -> tuple[Scanned, ...]:
@@ -225,9 +174,9 @@ class Contents:
             stimuli=stimuli,
             stimuli_id=held["stimuli"][-1].id,
             description=stimuli.describe(),
-            examined=_with_twins(run, scanned),
+            examined=_with_twins(run, scanned, frozen),
             results={result.id: result for result in (*results, *controls)},
-            exploratory=tuple(r for r in results if frozen.step_of(r) is None),
+            exploratory=tuple(result for result in results if not frozen.steps_of(result)),
             verdicts=filed_verdicts(run),
             entries=entries,
         )
@@ -236,6 +185,15 @@ class Contents:
                 msg = f"{run.path} lacks the result {verdict.address.artifact} of a verdict: "
                 raise InputError(msg + "run the study again.")
         return contents
+
+    def _label(self, parameter: str, default: str) -> str:
+        """Find the label that the first analysis was given which takes one."""
+        given = (
+            result.parameters.get(parameter)
+            for examined in self.examined
+            for result in examined.subject.results.values()
+        )
+        return next((label for label in given if isinstance(label, str)), default)
 
 
 def _present(run: Run, entry: LedgerEntry) -> Path:
@@ -255,28 +213,32 @@ def _scanned(run: Run, entry: LedgerEntry, results: Sequence[Result], frozen: Fr
         msg = f"{path} is damaged ({error!r}): run the study again."
         raise InputError(msg) from error
     # The last of several results of one step is that of the code as it is now.
-    decodings = {
+    of_steps = {
         step: result
         for result in results
-        if result.analysis == "decode" and result.subject in names
-        if (step := frozen.step_of(result)) is not None
+        if result.subject in names
+        for step in frozen.steps_of(result)
     }
-    return Scanned(entry.id, record, decodings)
+    return Scanned(entry.id, record, of_steps)
 
 
-def _with_twins(run: Run, scanned: list[Scanned]) -> tuple[Examined, ...]:
+def _with_twins(run: Run, scanned: list[Scanned], frozen: Frozen) -> tuple[Examined, ...]:
     examined = []
     for subject in scanned:
         if _TWIN.fullmatch(subject.name):
             continue
-        if not subject.decodings:
-            msg = f"{run.path} holds no result of {subject.name}: run the study to its end first."
+        if not subject.results:
+            msg = (
+                f"{run.path} holds no result of {subject.name} for a step that this version knows: "
+                "run the study to its end first, with its instruments installed."
+            )
             raise InputError(msg)
         twins = tuple(sorted((t for t in scanned if _is_twin(t, subject)), key=_seed))
-        for twin in twins:
-            for step in subject.decodings.keys() - twin.decodings.keys():
-                msg = f"{run.path} holds no result of {twin.name} for {step}: run the study again."
-                raise InputError(msg)
+        for lying in (subject, *twins):
+            for step in [*frozen.steps, *subject.results]:
+                if step not in lying.results:
+                    msg = f"{run.path} holds no result of {lying.name} for {step}: "
+                    raise InputError(msg + "run the study again.")
         examined.append(Examined(subject, twins))
     return tuple(examined)
 
@@ -289,14 +251,3 @@ def _is_twin(scanned: Scanned, subject: Scanned) -> bool:
 def _seed(twin: Scanned) -> int:
     match = _TWIN.fullmatch(twin.name)
     return int(match["seed"]) if match else 0
-
-
-def _steps_of_interest(subject: Scanned) -> list[str]:
-    """Leave out the embedding, which stands beside every other site as a point of its own."""
-    others = [step for step, result in subject.decodings.items() if not _is_embedding(result)]
-    return others or list(subject.decodings)
-
-
-def _is_embedding(result: Result) -> bool:
-    layers: list[int] = result.estimates["layer"].values.tolist()
-    return bool(result.parameters["site"] == EMBEDDING) and layers == [0]

@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from markupsafe import Markup
 
 from cortiscope.analyses import Result
-from cortiscope.ledger import Address
 from cortiscope.report.contents import Contents
-from cortiscope.report.numbers import NOTHING, number, p_value, statistic
+from cortiscope.report.estimates import HEADINGS, estimate
+from cortiscope.report.numbers import NOTHING, spaced
 from cortiscope.report.table import Cell, Table
-
-_P = Markup("<i>p</i>")
 
 
 def exploratory_table(contents: Contents) -> Table:
@@ -20,7 +18,7 @@ def exploratory_table(contents: Contents) -> Table:
     return Table(
         caption="Computed outside the protocol: exploratory, and no evidence for or against a "
         "claim.",
-        columns=("result", "analysis", "subject", "statistic", "estimate", "95% interval", _P),
+        columns=("result", "analysis", "subject", "statistic", *HEADINGS),
         align="llllrrr",
         rows=tuple(row for result in contents.exploratory for row in _rows(result)),
     )
@@ -34,26 +32,6 @@ def _rows(result: Result) -> Iterator[tuple[Cell, ...]]:
     )
     single = [str(name) for name, values in result.estimates.data_vars.items() if not values.dims]
     for name in single:
-        yield (*who, name.replace("_", " "), *_cells(result, name))
+        yield (*who, spaced(name), *estimate(result, name).cells)
     if not single:
         yield (*who, *(NOTHING,) * 4)
-
-
-def _cells(result: Result, name: str) -> Iterator[Cell]:
-    yield number(float(result.estimates[name]), statistic, Address(result.id, name))
-    if name in result.intervals:
-        low, high = (
-            number(
-                float(result.intervals[name].sel(bound=bound)),
-                statistic,
-                Address(result.id, f"{name}_{bound}"),
-            )
-            for bound in ("low", "high")
-        )
-        yield Markup('<span class="interval">[{}, {}]</span>').format(low, high)
-    else:
-        yield NOTHING
-    if name in result.p_values:
-        yield number(float(result.p_values[name]), p_value, Address(result.id, f"{name}_p"))
-    else:
-        yield NOTHING

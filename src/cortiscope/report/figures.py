@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from cortiscope.analyses import Result
-from cortiscope.analyses.decode_figures import accuracy_by_layer, auc_heat_map
-from cortiscope.analyses.figure_style import GRID, INK, MUTED, SEQUENTIAL, SERIES
-from cortiscope.report.contents import Comparison
+from cortiscope.analyses.figure_style import GRID, INK, MUTED, SEQUENTIAL, SERIES, template
 
 _TRANSPARENT = "rgba(0,0,0,0)"
+_HEIGHT = 430
+_LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
 
 _DARK_SERIES = ("#56c4cb", "#f0966c", "#a99be6", "#b7cb67", "#e488b8", "#a3b4c8")
 _DARK_SEQUENTIAL = ("#1c2227", "#1d383d", "#1e4e54", "#1f646b", "#1f7a82", "#1f9099")
@@ -49,50 +48,14 @@ class Figure:
     height: int
 
 
-def accuracy_figure(comparison: Comparison, number: int) -> Figure:
-    """Draw accuracy by layer of a subject and its twins.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        A subject at one site.
-    number : int
-        Tells the figures of a page apart.
-
-    Returns
-    -------
-    Figure
-        With the embedding as a point of its own.
-    """
-    labels = (comparison.name, *comparison.twin_labels)
-    embeddings = (comparison.embedding, *comparison.twin_embeddings)
-    figure = accuracy_by_layer(
-        dict(zip(labels, (comparison.result, *comparison.twins), strict=True)),
-        {
-            label: embedding
-            for label, embedding in zip(labels, embeddings, strict=True)
-            if embedding is not None
-        },
-        twins=comparison.twin_labels,
-    )
-    summary = (
-        f"Balanced accuracy by layer of {comparison.name} and its untrained twins, with the band "
-        "of permuted words; the table above holds the values."
-    )
-    return page_figure(figure, f"accuracy-{number}", summary)
-
-
-def auc_figure(
-    name: str, result: Result, embedding: Result | None, number: int, part: int
-) -> Figure:
-    """Draw the heat map of one subject, or one twin."""
-    summary = f"AUC of each category at each layer of {name}; the table below holds the values."
-    return page_figure(auc_heat_map(result, embedding), f"auc-{number}-{part}", summary)
-
-
 def page_figure(figure: go.Figure, identifier: str, summary: str) -> Figure:
-    """Make a figure ready for the page, which has its own colours behind it."""
-    figure.update_layout(paper_bgcolor=_TRANSPARENT, plot_bgcolor=_TRANSPARENT)
+    """Make a figure ready for the page: in the look of all, with the page's own colours behind it.
+
+    Whatever the figure itself asks for stays as it is.
+    """
+    look = template().update(layout={"colorway": SERIES, "legend": _LEGEND})
+    figure.update_layout(template=look, paper_bgcolor=_TRANSPARENT, plot_bgcolor=_TRANSPARENT)
+    figure.update_layout(height=figure.layout.height or _HEIGHT)
     return Figure(identifier, summary, script_json(figure.to_json()), int(figure.layout.height))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cortiscope.analyses import Result
+from cortiscope.analyses import INSTRUMENTS, Result
 from cortiscope.errors import InputError
 from cortiscope.ledger import LedgerEntry, Run
 from cortiscope.studies import Step
@@ -60,22 +60,24 @@ class Frozen:
         names = {"bh": "Benjamini–Hochberg", "by": "Benjamini–Yekutieli"}
         return names[self.values.get("correction", "bh")]
 
-    def step_of(self, result: Result) -> str | None:
-        """Find the step that asked for a result.
+    def steps_of(self, result: Result) -> tuple[str, ...]:
+        """Find the steps that asked for a result.
 
         Returns
         -------
-        str or None
-            None when none did. Of a protocol without steps, as it was before there were claims,
+        tuple of str
+            Empty when none did. Of a protocol without steps, as it was before there were claims,
             every analysis is one.
         """
         if not self.steps:
-            return f"{result.analysis} {result.parameters['site']}"
+            name = f"{result.analysis} {result.parameters.get('site', '')}".strip()
+            return (name,) if result.analysis in INSTRUMENTS else ()
         asked = _canonical(result.parameters)
-        for name, step in self.steps.items():
-            if step.analysis == result.analysis and _canonical(step.parameters) == asked:
-                return name
-        return None
+        return tuple(
+            name
+            for name, step in self.steps.items()
+            if step.analysis == result.analysis and _canonical(step.parameters) == asked
+        )
 
 
 def read_frozen(run: Run) -> Frozen:

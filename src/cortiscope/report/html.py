@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -14,27 +13,16 @@ from plotly.offline import get_plotlyjs
 from cortiscope.report import figures
 from cortiscope.report.cautions import cautions
 from cortiscope.report.claim_sections import claim_sections, said
-from cortiscope.report.contents import Comparison, Contents
+from cortiscope.report.contents import Contents
+from cortiscope.report.decoding import decoding
 from cortiscope.report.exploratory import exploratory_table
+from cortiscope.report.measurements import measurements
 from cortiscope.report.methods import methods
 from cortiscope.report.numbers import spaced
-from cortiscope.report.readings import has_areas
-from cortiscope.report.result_tables import auc_table, layer_table
-from cortiscope.report.sentences import SITES, finding
 from cortiscope.report.stimuli_tables import category_table, example_table, mismatch_table
 from cortiscope.report.subject_tables import facts, proof_table
-from cortiscope.report.table import Table
 
 _TEMPLATES = Path(__file__).parent / "templates"
-
-
-@dataclass(frozen=True)
-class HeatMap:
-    """The categories of one subject, or one twin: figure and table."""
-
-    name: str
-    figure: figures.Figure
-    table: Table
 
 
 def page(contents: Contents) -> str:
@@ -50,7 +38,6 @@ def page(contents: Contents) -> str:
     str
         The whole page.
     """
-    comparisons = list(enumerate(contents.comparisons, start=1))
     return _template().render(
         contents=contents,
         when=_when(contents),
@@ -59,20 +46,8 @@ def page(contents: Contents) -> str:
         said=said,
         spaced=spaced,
         cautions=cautions(contents),
-        findings=[finding(comparison) for _, comparison in comparisons],
-        accuracies=[
-            (
-                _title(comparison, contents),
-                layer_table(comparison),
-                figures.accuracy_figure(comparison, index),
-            )
-            for index, comparison in comparisons
-        ],
-        heat_maps=[
-            (_title(comparison, contents), _heat_maps(comparison, index))
-            for index, comparison in comparisons
-            if has_areas(comparison.result)
-        ],
+        decoding=decoding(contents),
+        measurements=measurements(contents),
         exploratory=exploratory_table(contents),
         exploratory_ids={result.id for result in contents.exploratory},
         stimuli_tables=[
@@ -90,29 +65,6 @@ def page(contents: Contents) -> str:
         script=_verbatim("report.js"),
         plotly=Markup(get_plotlyjs()),
     )
-
-
-def _heat_maps(comparison: Comparison, index: int) -> list[HeatMap]:
-    names = (comparison.name, *comparison.twin_labels)
-    results = (comparison.result, *comparison.twins)
-    embeddings = (comparison.embedding, *comparison.twin_embeddings)
-    return [
-        HeatMap(
-            name,
-            figures.auc_figure(name, result, embedding, index, part),
-            auc_table(name, result, embedding),
-        )
-        for part, (name, result, embedding) in enumerate(
-            zip(names, results, embeddings, strict=True)
-        )
-    ]
-
-
-def _title(comparison: Comparison, contents: Contents) -> str:
-    place = SITES.get(comparison.site, comparison.site)
-    alike = [(other.name, other.site) for other in contents.comparisons]
-    several = alike.count((comparison.name, comparison.site)) > 1
-    return f"{comparison.name}, {place}" + (f" ({comparison.step})" if several else "")
 
 
 def _when(contents: Contents) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from cortiscope.claims import CALIBRATION
-from cortiscope.report.contents import EMBEDDING, Contents, Examined
+from cortiscope.report.comparison import EMBEDDING
+from cortiscope.report.contents import Contents, Examined
+from cortiscope.report.decoding import decoding_methods
 from cortiscope.report.frozen import Frozen
+from cortiscope.report.measurements import citation, measuring_methods, measuring_steps
 from cortiscope.report.numbers import count, counted, listed, small, spaced
 from cortiscope.report.sentences import SITES
 from cortiscope.report.verdicts import FiledVerdict
@@ -63,7 +66,7 @@ _POSITIONS = {
     "mean": "as the mean over the tokens of the text",
 }
 
-_CITATION = re.compile(r"\[@([a-z, ]+)\]")
+_CITATION = re.compile(r"\[@([\w, -]+)\]")
 
 
 @dataclass(frozen=True)
@@ -98,14 +101,19 @@ def methods(contents: Contents) -> MethodsText:
     paragraphs = (
         f"{_stimuli(contents)} {_subjects(contents)}",
         _recording(contents),
-        f"{_decoding(contents)} {_inference(contents)}",
+        decoding_methods(contents),
+        measuring_methods(contents),
         _gate(contents.verdicts or (), contents.frozen),
         _software(contents),
     )
-    return _numbered(tuple(paragraph for paragraph in paragraphs if paragraph))
+    instruments = [step.instrument for step in measuring_steps(contents)]
+    definitions = {citation(instrument): instrument.reference for instrument in instruments}
+    return _numbered(
+        tuple(paragraph for paragraph in paragraphs if paragraph), _REFERENCES | definitions
+    )
 
 
-def _numbered(paragraphs: tuple[str, ...]) -> MethodsText:
+def _numbered(paragraphs: tuple[str, ...], references: Mapping[str, str]) -> MethodsText:
     cited: list[str] = []
 
     def cite(match: re.Match[str]) -> str:
@@ -114,11 +122,10 @@ def _numbered(paragraphs: tuple[str, ...]) -> MethodsText:
         return f"[{', '.join(str(cited.index(key) + 1) for key in keys)}]"
 
     written = tuple(_CITATION.sub(cite, paragraph) for paragraph in paragraphs)
-    return MethodsText(written, tuple(_REFERENCES[key] for key in cited))
+    return MethodsText(written, tuple(references[key] for key in cited))
 
 
 def _stimuli(contents: Contents) -> str:
-    n = contents.comparisons[0].result.n
     stimuli = contents.stimuli
     frames = (
         f", each in {counted(stimuli.table['frame'].nunique(), 'sentence frame')}"
@@ -126,10 +133,16 @@ def _stimuli(contents: Contents) -> str:
         else ""
     )
     source = " [@things]" if stimuli.name == "concepts" else ""
+    target, groups = contents.target, contents.groups
+    labelled = (
+        f": {counted(stimuli.table[groups].nunique(), groups)} of "
+        f"{counted(stimuli.table[target].nunique(), 'category', 'categories')}"
+        if {target, groups} <= set(stimuli.labels)
+        else ""
+    )
     return (
-        f"Stimuli were {counted(len(stimuli), 'text')} of the set “{stimuli.name}”{source}: "
-        f"{counted(n['n_words'], contents.decode['groups'])} of "
-        f"{counted(n['n_categories'], 'category', 'categories')}{frames}."
+        f"Stimuli were {counted(len(stimuli), 'text')} of the set “{stimuli.name}”{source}"
+        f"{labelled}{frames}."
     )
 
 
@@ -214,48 +227,6 @@ def _recording(contents: Contents) -> str:
 def _site(request: str) -> str:
     name, layers = parse_site(request)
     return "embedding" if (name, layers) == (EMBEDDING, (0,)) else SITES[name]
-
-
-def _decoding(contents: Contents) -> str:
-    decode = contents.decode
-    target, groups = decode["target"], decode["groups"]
-    scaled = "divided by their standard deviation over" if decode["scale"] else "centred on"
-    areas = (
-        " and the area under the ROC curve of each category against the rest, over pairs of "
-        "stimuli held out together [@auc]"
-        if "auc" in contents.comparisons[0].result.estimates
-        else ""
-    )
-    return (
-        f"The {target} was decoded from each layer with a linear probe [@probes]: ridge regression "
-        "on one-hot codes with an unpenalised intercept, the highest score being the prediction "
-        f"[@ridge]. λ was {decode['ridge']:g} times the mean eigenvalue of the training Gram "
-        f"matrix; units were {scaled} the training {groups}s. Probes were cross-validated in "
-        f"{decode['n_folds']} folds, stratified by {target}, that keep all texts of a {groups} "
-        f"together, so that every prediction is for a {groups} the probe never saw. Reported are "
-        f"balanced accuracy [@accuracy]{areas}. Accuracy at the best layer is also given with the "
-        f"layer chosen on one half of the {groups}s and accuracy measured on the other, both ways "
-        "averaged."
-    )
-
-
-def _inference(contents: Contents) -> str:
-    decode = contents.decode
-    target, groups = decode["target"], decode["groups"]
-    result = contents.comparisons[0].result
-    drawn = count(result.n["n_permutations"])
-    if result.null.attrs.get("exhaustive"):
-        permuted = f"in all {drawn} ways, the identity counted (p = b/m)"
-    else:
-        permuted = f"{drawn} times at random (p = (b + 1)/(m + 1) [@p])"
-    return (
-        f"The labels of {groups}s were permuted within folds {permuted}; p-values are one-sided "
-        "and corrected by the maximum statistic over layers, for AUC over layers and categories "
-        f"[@maximum]. Intervals are 95% percentile intervals over {count(decode['n_bootstrap'])} "
-        f"bootstrap resamples of {groups}s within their {target}, of held-out predictions; nothing "
-        f"was refitted [@bootstrap]. Folds, permutations and resamples follow from seed "
-        f"{decode['seed']}."
-    )
 
 
 def _gate(verdicts: Sequence[FiledVerdict], frozen: Frozen) -> str:

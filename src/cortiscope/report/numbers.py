@@ -113,6 +113,11 @@ def equals(p: Number) -> Markup:
     return Markup("<i>p</i> {}{}").format("" if p.text.startswith("<") else "= ", p)
 
 
+def bracketed(low: Number, high: Number) -> Markup:
+    """Write an interval."""
+    return Markup('<span class="interval">[{}, {}]</span>').format(low, high)
+
+
 def decimal(value: float) -> str:
     """Write a mean in natural units: two decimals, with a true minus sign.
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from cortiscope.analyses import Result
 from cortiscope.ledger import Address
-from cortiscope.report.numbers import Number, number, p_value, share
+from cortiscope.report.numbers import Number, bracketed, number, p_value, share
 
 ALPHA = 0.05
 """Corrected p-values below this are called decodable."""
@@ -38,7 +38,7 @@ class Reading:
     @property
     def interval(self) -> Markup:
         """The interval in brackets."""
-        return Markup('<span class="interval">[{}, {}]</span>').format(self.low, self.high)
+        return bracketed(self.low, self.high)
 
     @property
     def sentence(self) -> Markup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from cortiscope.analyses import Result
-from cortiscope.report.contents import Comparison
+from cortiscope.report.comparison import Comparison
 from cortiscope.report.numbers import NOTHING, spaced
 from cortiscope.report.readings import (
     best_layer,

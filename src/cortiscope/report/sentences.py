@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from cortiscope.report.contents import Comparison
+from cortiscope.report.comparison import Comparison
 from cortiscope.report.numbers import counted, equals, listed, spaced
 from cortiscope.report.readings import (
     ALPHA,

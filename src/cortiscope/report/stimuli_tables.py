@@ -84,9 +84,10 @@ def mismatch_table(contents: Contents) -> Table:
 def example_table(contents: Contents) -> Table:
     """Lay out a sentence of each category, from all frames in turn, its target marked."""
     table = contents.stimuli.table
-    target = contents.decode["target"]
+    target = contents.target
+    by_category = table.groupby(target, sort=False) if target in table else ()
     rows = []
-    for index, (category, group) in enumerate(table.groupby(target, sort=False)):
+    for index, (category, group) in enumerate(by_category):
         # Steps that are no multiple of the number of frames pass through all of them.
         row = group.iloc[(index * (len(group) // 7 + 1) + index) % len(group)]
         text, start, end = str(row["text"]), int(row["target_start"]), int(row["target_end"])

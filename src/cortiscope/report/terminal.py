@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from rich.box import HORIZONTALS, SIMPLE_HEAD
 from rich.console import Group
@@ -12,16 +13,19 @@ from rich.text import Text
 
 from cortiscope.analyses import Result
 from cortiscope.ledger import Run
+from cortiscope.report.comparison import Comparison, comparisons
 from cortiscope.report.contents import Contents
-from cortiscope.report.numbers import spaced
+from cortiscope.report.estimates import estimate
+from cortiscope.report.measurements import MeasuringStep, measuring_steps
+from cortiscope.report.numbers import NOTHING, spaced
 from cortiscope.report.readings import best, best_layer, chance, reading
 from cortiscope.report.verdicts import filed_verdicts
 from cortiscope.subjects.families import registered
 from cortiscope.subjects.sources import SPECIMENS, specimens
 
 
-def summary_table(run: Run) -> Table:
-    """Summarise the decoding of every subject and twin, a row each.
+def summary_table(run: Run) -> Group:
+    """Summarise what was found in every subject and twin, a row each.
 
     Parameters
     ----------
@@ -30,25 +34,61 @@ def summary_table(run: Run) -> Table:
 
     Returns
     -------
-    rich.table.Table
-        Accuracy at the embedding, the best layer with its interval, and its corrected p.
+    rich.console.Group
+        For decoding: accuracy at the embedding, the best layer with its interval, and its
+        corrected p. For every other analysis: its headline with interval and p.
     """
     contents = Contents.read(run)
+    compared, measured = comparisons(contents), measuring_steps(contents)
+    return Group(
+        *([_decoding_table(contents, compared)] if compared else []),
+        *([_headline_table(contents, measured)] if measured else []),
+    )
+
+
+def _decoding_table(contents: Contents, compared: Sequence[Comparison]) -> Table:
     table = Table(title=f"decoding of unseen words ({contents.folder})", box=SIMPLE_HEAD)
     table.add_column("subject", overflow="fold")
     for heading in ("embedding", "best layer", "accuracy [95%]", "p"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for comparison in contents.comparisons:
-        several = len([c for c in contents.comparisons if c.name == comparison.name]) > 1
+    for comparison in compared:
+        several = len([c for c in compared if c.name == comparison.name]) > 1
         twins = [f"  {label}" for label in comparison.twin_labels]
         results = (comparison.result, *comparison.twins)
         embeddings = (comparison.embedding, *comparison.twin_embeddings)
         name = f"{comparison.name}, {comparison.step}" if several else comparison.name
         for who, result, embedding in zip((name, *twins), results, embeddings, strict=True):
             table.add_row(Text(who), *_decoding_cells(result, embedding))
-    at_chance = chance(contents.comparisons[0].result)
+    at_chance = chance(compared[0].result)
     table.caption = f"balanced accuracy, chance {at_chance}; p corrected over layers"
     return table
+
+
+def _headline_table(contents: Contents, steps: Sequence[MeasuringStep]) -> Table:
+    table = Table(title=f"measurements ({contents.folder})", box=SIMPLE_HEAD)
+    table.add_column("subject", overflow="fold")
+    table.add_column("statistic", overflow="fold")
+    for heading in ("estimate [95%]", "p"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for step in steps:
+        headline = step.instrument.headline
+        for examined in step.examined:
+            for label, result in examined.labelled(step.name).items():
+                is_subject = label == examined.subject.name
+                table.add_row(
+                    Text(f"{label}, {step.name}" if is_subject else f"  {label}"),
+                    Text(spaced(headline)),
+                    *_headline_cells(result, headline),
+                )
+    return table
+
+
+def _headline_cells(result: Result, headline: str) -> tuple[Text, Text]:
+    if headline not in result.estimates:  # switched off
+        return Text(NOTHING), Text(NOTHING)
+    found = estimate(result, headline)
+    bounds = "" if found.interval is None else " [{}, {}]".format(*found.interval)
+    return Text(f"{found.value}{bounds}"), Text(NOTHING if found.p is None else str(found.p))
 
 
 def verdict_table(run: Run) -> Group:

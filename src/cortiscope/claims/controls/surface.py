@@ -83,7 +83,7 @@ def surface_features(words: pd.Series) -> NDArray[np.float32]:
 
 
 def _targets(recording: Recording, groups: str) -> pd.Series | None:
-    """What was shown of each target; a group's label may say more than its text does."""
+    """Read what was shown of each target; a group's label may say more than its text does."""
     table = recording.table
     if {"text", "target_start", "target_end"} <= set(table.columns):
         spans = zip(table["text"], table["target_start"], table["target_end"], strict=True)

@@ -71,7 +71,7 @@ def test_a_true_effect_is_supported_and_survives_every_control():
         "multiverse",
         "calibration",
     )
-    found = verdict(recording, claim(controls=controls), twins=twins)
+    found = verdict(recording, claim(controls=controls, size=0.45), twins=twins)
     assert found.outcome == "supported", found.sentence
     assert [evidence.control for evidence in found.evidence] == list(controls[:-1])
     assert all(evidence.survived for evidence in found.evidence)

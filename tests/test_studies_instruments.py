@@ -5,7 +5,9 @@ import pytest
 from cortiscope.analyses import INSTRUMENTS
 from cortiscope.claims import check_on_phantoms, failures
 from cortiscope.phantoms import PhantomDesign
+from cortiscope.stimuli import StimulusSet
 from cortiscope.studies import Protocol, audit, plan_study, read_verdicts, run_study, trace
+from cortiscope.studies.phantom_subject import PhantomSubject
 from toy_instrument import NORM_GAP
 
 STUDY = """
@@ -79,3 +81,14 @@ def test_its_power_is_planned_and_its_phantoms_are_tried(study, tmp_path):
     checked = check_on_phantoms(NORM_GAP, design, n_phantoms=10, n_permutations=39)
     assert checked.parameters["variable"] == "last_gap"
     assert not [sentence for sentence in failures(checked) if "noise" in sentence]
+
+
+def test_a_phantom_whose_making_was_killed_is_made_again(tmp_path):
+    subject = PhantomSubject.parse("phantom:noise(seed=1, n_units=16)")
+    design = PhantomDesign.balanced(n_categories=2, n_words=5, n_frames=2, n_units=16)
+    stimuli = StimulusSet.from_table(design.table)
+    (tmp_path / ".a.zarr.unfinished").mkdir()
+    first = subject.recording(stimuli, tmp_path / "a.zarr")
+    again = subject.recording(stimuli, tmp_path / "a.zarr")
+    assert first.fingerprint == again.fingerprint
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]

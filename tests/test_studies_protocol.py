@@ -89,6 +89,13 @@ def test_unknown_controls_and_unattainable_claims_are_refused_before_scanning(wr
         few.check()
 
 
+def test_a_claim_of_absence_cannot_be_challenged_by_a_control_of_effects(write):
+    absence = SHORT.replace('kind = "greater"\nsize = 0.2', 'kind = "at_most"\nbound = 0.2')
+    with pytest.raises(InputError, match="no effect, which the control 'twins' cannot challenge"):
+        Protocol.load(write(absence)).check()
+    Protocol.load(write(absence.replace('"twins", ', ""))).check()
+
+
 def test_unknown_studies_are_named():
     with pytest.raises(InputError, match="no study 'nothing': name one of decoding"):
         Protocol.load("nothing")

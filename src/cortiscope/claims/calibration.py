@@ -17,16 +17,16 @@ import numpy as np
 from cortiscope.analyses import Instrument, Result
 from cortiscope.claims.claim import Claim
 from cortiscope.claims.effect import Effect
-from cortiscope.ledger import fingerprint, write_atomically
+from cortiscope.ledger import fingerprint, source_fingerprint, write_atomically
 from cortiscope.ledger.progress import track
-from cortiscope.phantoms import PHANTOMS, PhantomDesign
+from cortiscope.phantoms import PHANTOMS, PhantomDesign, phantoms_source
 from cortiscope.scanning import Recording
 from cortiscope.statistics import binomial_interval, map_in_threads
 
 _POWER = 0.8
 # Strengths, in standard deviations of the background, between which the planted effect is sought.
 _WEAKEST, _STRONGEST = 0.0, 16.0
-_BISECTIONS = 7
+_BISECTIONS = 10
 _PHANTOMS_A_BISECTION = 6
 
 
@@ -133,7 +133,7 @@ def calibrate(
     key = fingerprint(
         {
             "instrument": instrument.name,
-            "source": instrument.source(),
+            "source": [instrument.source(), phantoms_source(), source_fingerprint(__name__)],
             "claim": claim.model_dump(
                 include={"statistic", "kind", "size", "low", "high", "bound"}
             ),

@@ -10,8 +10,8 @@ from scipy.stats import false_discovery_control
 
 from cortiscope.claims.bench import Bench
 from cortiscope.claims.calibration import Calibration
-from cortiscope.claims.claim import Correction
-from cortiscope.claims.controls import known_controls
+from cortiscope.claims.claim import Claim, Correction
+from cortiscope.claims.controls import OF_EFFECTS, known_controls
 from cortiscope.claims.effect import Effect
 from cortiscope.claims.evidence import Evidence
 from cortiscope.claims.verdict import Outcome, Verdict
@@ -83,21 +83,32 @@ def judge(
     ]
 
 
-def check_controls(names: Mapping[str, Sequence[str]]) -> None:
-    """Refuse unknown controls by name, before anything is scanned.
+def check_controls(claims: Sequence[Claim]) -> None:
+    """Refuse controls that are unknown, or cannot challenge a claim, before anything is scanned.
 
     Parameters
     ----------
-    names : mapping of str to sequence of str
-        The controls of each claim.
+    claims : sequence of Claim
+        The claims of a study.
+
+    Raises
+    ------
+    InputError
+        Naming the claim and the control.
     """
     known = [*known_controls(), CALIBRATION]
-    for claim, controls in names.items():
-        for control in controls:
+    for claim in claims:
+        for control in claim.controls:
             if control not in known:
                 msg = (
-                    f"claim {claim!r} asks for an unknown control {control!r}: choose among "
+                    f"claim {claim.name!r} asks for an unknown control {control!r}: choose among "
                     f"{', '.join(sorted(known))}."
+                )
+                raise InputError(msg)
+            if claim.is_absence and control in OF_EFFECTS:
+                msg = (
+                    f"claim {claim.name!r} says that there is no effect, which the control "
+                    f"{control!r} cannot challenge: take it out, or waive it with the reason."
                 )
                 raise InputError(msg)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ import xarray as xr
 from cortiscope.analyses import Instrument, Result
 from cortiscope.ledger import source_fingerprint
 from cortiscope.ledger.progress import track
-from cortiscope.phantoms import PHANTOMS, PhantomDesign
+from cortiscope.phantoms import PHANTOMS, PhantomDesign, phantoms_source
 from cortiscope.statistics import binomial_interval, map_in_threads
 
 REFERENCE = (
@@ -105,9 +104,13 @@ def check_on_phantoms(
             "alpha": alpha,
             "seed": seed,
         },
-        inputs={"design": design.fingerprint, "instrument": instrument.source()},
+        inputs={
+            "design": design.fingerprint,
+            "instrument": instrument.source(),
+            "phantoms": phantoms_source(),
+        },
         reference=REFERENCE,
-        source=source_fingerprint(sys.modules[__name__]),
+        source=source_fingerprint(__name__),
     )
 
 

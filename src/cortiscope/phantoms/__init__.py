@@ -3,7 +3,15 @@
 from cortiscope.phantoms.background import Background
 from cortiscope.phantoms.design import PhantomDesign
 from cortiscope.phantoms.phantom import Effect, Phantom
-from cortiscope.phantoms.registry import PHANTOMS
+from cortiscope.phantoms.registry import PHANTOMS, phantoms_source
 from cortiscope.phantoms.scene import Scene
 
-__all__ = ["PHANTOMS", "Background", "Effect", "Phantom", "PhantomDesign", "Scene"]
+__all__ = [
+    "PHANTOMS",
+    "Background",
+    "Effect",
+    "Phantom",
+    "PhantomDesign",
+    "Scene",
+    "phantoms_source",
+]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
+from cortiscope.ledger import source_fingerprint
 from cortiscope.phantoms.categories import (
     plant_direction,
     plant_patch,
@@ -111,3 +114,15 @@ def registered() -> dict[str, Phantom]:
 
 
 PHANTOMS: dict[str, Phantom] = registered()
+
+
+def phantoms_source() -> str:
+    """Fingerprint of the code that makes phantoms, which calibrations depend on.
+
+    Examples
+    --------
+    >>> len(phantoms_source())
+    64
+    """
+    room = __name__.rpartition(".")[0]
+    return source_fingerprint(*sorted(name for name in sys.modules if name.startswith(f"{room}.")))

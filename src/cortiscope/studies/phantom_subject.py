@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -121,12 +122,17 @@ class PhantomSubject:
         """Make its recording of given stimuli, or open it where it was made before."""
         if store.exists():
             return Recording.open(store)
+        # Made beside its place and moved there whole: a killed run leaves no half of it.
+        unfinished = store.with_name(f".{store.name}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
         design = PhantomDesign(stimuli.table, self.n_units, self.n_layers)
         made = PHANTOMS[self.phantom].make(
             design, seed=self.seed, strength=self.strength, **self.options
         )
         values = {str(site): made[site].values for site in made.sites}
-        return Recording.from_arrays(values, stimuli=made.table, name=self.name).save(store)
+        Recording.from_arrays(values, stimuli=made.table, name=self.name).save(unfinished)
+        unfinished.rename(store)
+        return Recording.open(store)
 
     def record(self) -> dict[str, Any]:
         """Say what it is, as `Subject.record` does."""

@@ -164,7 +164,7 @@ class Protocol(BaseModel):
         InputError
             Saying what it would take.
         """
-        check_controls({claim.name: claim.controls for claim in self.claims})
+        check_controls(self.claims)
         check_attainable(
             self.claims,
             len(self.subjects),

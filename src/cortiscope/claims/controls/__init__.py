@@ -36,6 +36,12 @@ _BUILT_IN: tuple[Control, ...] = (
 )
 
 
+# Those whose rule speaks of an effect: they cannot challenge a claim that there is none.
+OF_EFFECTS = frozenset(
+    {"twins", "permuted_words", "held_out_frame", "surface", "memory", "multiverse"}
+)
+
+
 def known_controls() -> Mapping[str, Control]:
     """All controls by name, those of other packages included.
 
@@ -54,4 +60,4 @@ def _name(control: Control) -> str:
     return str(getattr(control, "__name__", control))
 
 
-__all__ = ["Control", "known_controls"]
+__all__ = ["OF_EFFECTS", "Control", "known_controls"]

@@ -20,7 +20,8 @@ def surface(bench: Bench) -> Evidence:
     """Compare a model of surface features with one of surface features and activations.
 
     The features are the target's length, its number of words, its log frequency, and its
-    character n-grams of one to three letters. Features and activations enter with equal variance.
+    character n-grams of one to three letters. Features and activations enter with equal total
+    variance, one factor a block, taken over all words and without their labels.
 
     Returns
     -------

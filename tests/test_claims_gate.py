@@ -171,7 +171,7 @@ def test_a_half_with_too_few_words_cannot_replicate_anything():
 def _ignores_labels(recording, **parameters):
     result = DECODE.run(recording, **parameters)
     constant = {"estimates": result.estimates * 0 + 0.25, "intervals": result.intervals * 0 + 0.25}
-    return dataclasses.replace(result, **constant, bootstrap=result.bootstrap * 0 + 0.25)
+    return dataclasses.replace(result, **constant, resamples=result.resamples * 0 + 0.25)
 
 
 def _always_rejects(recording, **parameters):

@@ -68,7 +68,6 @@ def draw_odd_ones(results: dict[str, Result]) -> go.Figure:
 ODD_ONES = Instrument(
     name="odd_ones",
     summary="Which units stand out",
-    reads="one Recording",
     reference="Nobody (2020). A definition.",
     run=odd_ones,
     source=lambda: "source of odd ones",

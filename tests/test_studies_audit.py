@@ -24,7 +24,7 @@ FILES = [
     "results/*.zarr/zarr.json",
     "results/*.zarr/null/zarr.json",
     "results/*.zarr/null/accuracy/c/0/0",
-    "results/*.zarr/bootstrap/peak_accuracy/c/0",
+    "results/*.zarr/resamples/peak_accuracy/c/0",
     "calibrations/*.json",
     "verdicts.json",
     "ledger.jsonl",

@@ -87,7 +87,7 @@ def norm_gap(
             coords=coords,
             attrs={"exhaustive": int(exhaustive)},
         ),
-        bootstrap=xr.Dataset(
+        resamples=xr.Dataset(
             {"gap": (("resample", "layer"), draws), "last_gap": ("resample", first["draws"])},
             coords=coords,
         ),
@@ -118,7 +118,6 @@ def _figure(results):
 NORM_GAP = Instrument(
     name="norm_gap",
     summary="How far categories differ in their norm",
-    reads="one Recording",
     reference="a toy of the tests",
     run=norm_gap,
     source=lambda: source_fingerprint(__name__),

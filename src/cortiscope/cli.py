@@ -299,7 +299,12 @@ def analyses() -> None:
 
     table = Table("name", "reads", "what", "reference")
     for instrument in INSTRUMENTS.values():
-        table.add_row(instrument.name, instrument.reads, instrument.summary, instrument.reference)
+        table.add_row(
+            instrument.name,
+            " and ".join(instrument.reads),
+            instrument.summary,
+            instrument.reference,
+        )
     _out.print(table)
 
 

@@ -9,23 +9,26 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
+from cortiscope.analyses.decode_figures import accuracy_by_layer
+from cortiscope.analyses.instrument import Instrument
+from cortiscope.analyses.preparation import (
+    activations,
+    chosen_layers,
+    grouped_folds,
+    over_layers,
+)
 from cortiscope.analyses.result import Result
-from cortiscope.errors import InputError
+from cortiscope.analyses.statistic import Statistic, datasets
 from cortiscope.ledger import source_fingerprint
-from cortiscope.ledger.progress import track
 from cortiscope.scanning import Recording
 from cortiscope.statistics import (
     Folds,
     LayerReader,
-    Null,
     accuracy_of_words,
     auc_of_words,
     bootstrap_words,
-    map_in_threads,
-    percentile_interval,
     permute_within_folds,
 )
 
@@ -102,7 +105,7 @@ def decode(
         (with `cross`, at the level where it is lowest).
         P-values are corrected by the maximum statistic over layers (``auc``: layers and
         categories). Intervals: 95%, bootstrap over words of held-out predictions. The null holds
-        each statistic under every permutation, `bootstrap` its resamples.
+        each statistic under every permutation, `resamples` the values under resampled words.
 
     Raises
     ------
@@ -143,43 +146,19 @@ def decode(
         "auc": auc,
         "seed": seed,
     }
-    labels = recording.labels
-    for name in (target, groups, cross):
-        if name is not None and name not in labels.columns:
-            msg = (
-                f"the recording has no label {name!r}: choose one of "
-                f"{', '.join(map(str, labels.columns))}."
-            )
-            raise InputError(msg)
-    folds = Folds.grouped(
-        labels[target].tolist(),
-        labels[groups].tolist(),
-        n_folds=n_folds,
-        seed=seed,
-        cross=None if cross is None else labels[cross].tolist(),
-    )
+    folds = grouped_folds(recording, target, groups, n_folds=n_folds, seed=seed, cross=cross)
     permuted, exhaustive = permute_within_folds(
         folds.label_of_word, folds.fold_of_word, n_permutations, seed
     )
-    available = [int(layer) for layer in recording[site]["layer"].values]
-    chosen = available if layers is None else [int(layer) for layer in layers]
-    if missing := sorted(set(chosen) - set(available)):
-        msg = f"layer {missing[0]} of {site} was not recorded: choose among {available}."
-        raise InputError(msg)
+    chosen = chosen_layers(recording, site, layers)
 
     def score(layer: int) -> dict[str, _Scored]:
-        x = recording.layer(site, layer)
+        x = activations(recording, site, layer)
         return _score_layer(x, folds, permuted, ridge, scale, n_bootstrap, auc, seed)
 
-    scored = list(
-        track(
-            map_in_threads(score, chosen),
-            f"decode {recording.name} {site}",
-            total=len(chosen),
-        )
-    )
+    scored = over_layers(score, chosen, f"decode {recording.name} {site}")
     n = {
-        "n_stimuli": len(labels),
+        "n_stimuli": recording.n_stimuli,
         "n_words": folds.n_words,
         "n_categories": folds.n_categories,
         "n_permutations": len(permuted),
@@ -193,7 +172,12 @@ def decode(
         inputs={"recording": recording.fingerprint},
         reference=REFERENCE,
         source=decode_source(),
-        **_datasets(scored, coords, exhaustive),
+        **datasets(
+            _statistics(scored, 1.0 / folds.n_categories),
+            coords,
+            exhaustive=exhaustive,
+            attrs={"chance_accuracy": 1.0 / folds.n_categories, "chance_auc": 0.5},
+        ),
     )
 
 
@@ -222,7 +206,7 @@ def _score_layer(
     auc: bool,
     seed: int,
 ) -> dict[str, _Scored]:
-    reader = LayerReader(x.reshape(len(x), -1), folds, ridge=ridge, scale=scale)
+    reader = LayerReader(x, folds, ridge=ridge, scale=scale)
     observed = reader.read(folds.label_of_word[None], auc=auc)
     null = reader.read(permuted, auc=auc)
     scores = reader.scores()
@@ -294,26 +278,30 @@ def _measured(accuracy: NDArray[np.float64], chosen: NDArray[np.intp]) -> NDArra
     return np.asarray(np.mean(halves, axis=0).min(axis=1), dtype=np.float64)
 
 
-def _datasets(
-    scored: Sequence[dict[str, _Scored]], coords: dict[str, list[Any]], exhaustive: bool
-) -> dict[str, xr.Dataset]:
-    statistics = {name: _over_layers(scored, name) for name in scored[0]}
-    statistics["peak_accuracy"] = _at_peak(statistics.pop("accuracy_by_part"))
-    estimates, intervals, p_values, nulls, draws = {}, {}, {}, {}, {}
-    for name, values in statistics.items():
-        dims = ("layer", "category")[: np.ndim(values.estimate)]
-        estimates[name] = (dims, values.estimate)
-        intervals[name] = (("bound", *dims), percentile_interval(values.draws))
-        nulls[name] = (("permutation", *dims), values.null)
-        p_values[name] = (dims, Null(values.null, exhaustive).corrected_p_value(values.estimate))
-        draws[name] = (("resample", *dims), values.draws)
-    chance = {"chance_accuracy": 1.0 / len(coords["category"]), "chance_auc": 0.5}
+def _statistics(scored: Sequence[dict[str, _Scored]], chance: float) -> dict[str, Statistic]:
+    values = {name: _over_layers(scored, name) for name in scored[0]}
+    values["peak_accuracy"] = _at_peak(values.pop("accuracy_by_part"))
     return {
-        "estimates": xr.Dataset(estimates, coords=coords, attrs=chance),
-        "intervals": xr.Dataset(intervals, coords=coords | {"bound": ["low", "high"]}),
-        "p_values": xr.Dataset(
-            p_values, coords=coords, attrs={"correction": "maximum statistic over layers"}
-        ),
-        "null": xr.Dataset(nulls, coords=coords, attrs={"exhaustive": int(exhaustive)}),
-        "bootstrap": xr.Dataset(draws, coords=coords),
+        name: Statistic(
+            dims=("layer", "category")[: np.ndim(of.estimate)],
+            estimate=of.estimate,
+            null=of.null,
+            resamples=of.draws,
+            none=0.5 if name.startswith("auc") else chance,
+        )
+        for name, of in values.items()
     }
+
+
+INSTRUMENT = Instrument(
+    name="decode",
+    summary="How well a linear probe reads the category of unseen words, layer by layer",
+    reference=REFERENCE,
+    run=decode,
+    source=decode_source,
+    figure=accuracy_by_layer,
+    headline="peak_accuracy",
+    detects=("direction", "selective_units", "patch", "subspace"),
+    silent_on=("noise", "xor", "training_words"),
+    switches={"auc": ("auc", "auc_macro")},
+)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +37,8 @@ class Result:
         For statistics that were tested, corrected as `parameters` say.
     null : xarray.Dataset
         Values under permuted labels, with a first dim ``permutation``.
-    bootstrap : xarray.Dataset
-        Values under resampled words, with a first dim ``resample``.
+    resamples : xarray.Dataset
+        Values under resampled words (bootstrap, or jackknife), with a first dim ``resample``.
     n : dict of str to int
         What was counted: stimuli, words, categories, permutations.
     parameters : dict
@@ -66,7 +66,7 @@ class Result:
     intervals: xr.Dataset = field(default_factory=xr.Dataset)
     p_values: xr.Dataset = field(default_factory=xr.Dataset)
     null: xr.Dataset = field(default_factory=xr.Dataset)
-    bootstrap: xr.Dataset = field(default_factory=xr.Dataset)
+    resamples: xr.Dataset = field(default_factory=xr.Dataset)
     n: dict[str, int] = field(default_factory=dict)
     parameters: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
@@ -86,7 +86,7 @@ class Result:
 
     @property
     def _draws(self) -> dict[str, xr.Dataset]:
-        return {"null": self.null, "bootstrap": self.bootstrap}
+        return {"null": self.null, "resamples": self.resamples}
 
     @property
     def _draws_fingerprint(self) -> str:
@@ -176,7 +176,7 @@ class Result:
             recorded, recorded_draws = values.pop("id"), values.pop("draws_fingerprint")
             for name in ("estimates", "intervals", "p_values"):
                 values[name] = xr.Dataset.from_dict(values[name])
-            for name in ("null", "bootstrap"):
+            for name in ("null", "resamples"):
                 store = path.with_suffix(".zarr")
                 with xr.open_zarr(store, group=name, consolidated=False, chunks=None) as draws:
                     coords = values["estimates"].coords.items()

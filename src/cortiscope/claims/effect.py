@@ -61,7 +61,7 @@ class Effect:
             low=float(interval.sel(bound="low")),
             high=float(interval.sel(bound="high")),
             null=np.asarray(_at(result.null[variable], where), dtype=np.float64),
-            draws=np.asarray(_at(result.bootstrap[variable], where), dtype=np.float64),
+            draws=np.asarray(_at(result.resamples[variable], where), dtype=np.float64),
             exhaustive=bool(result.null.attrs.get("exhaustive", 0)),
             address=f"{result.id}:{variable}" + (f"[{inside}]" if inside else ""),
         )

@@ -2,6 +2,7 @@
 
 from cortiscope.statistics.folds import Folds
 from cortiscope.statistics.intervals import bootstrap_words, percentile_interval
+from cortiscope.statistics.jackknife import jackknife_draws, jackknife_words
 from cortiscope.statistics.parallel import map_in_threads
 from cortiscope.statistics.permutation import Null, permute_within_folds
 from cortiscope.statistics.proportions import binomial_interval
@@ -27,6 +28,8 @@ __all__ = [
     "binomial_interval",
     "bootstrap_words",
     "fold_operators",
+    "jackknife_draws",
+    "jackknife_words",
     "map_in_threads",
     "percentile_interval",
     "permute_within_folds",

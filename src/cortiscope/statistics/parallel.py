@@ -1,4 +1,4 @@
-"""Layers side by side: one thread a core, and one core a matrix product."""
+"""Work side by side in threads, which share the cores with the linear algebra."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def map_in_threads(
 ) -> Iterator[_Value]:
     """Apply a function to items in threads, and yield the values in the items' order.
 
-    The linear algebra library is held to one thread meanwhile: the problems of single layers
-    are too small to share between cores, and two levels of threads get into each other's way.
+    The linear algebra library is held to the cores that are left over meanwhile: two levels of
+    threads get into each other's way.
 
     Parameters
     ----------
@@ -43,8 +43,12 @@ def map_in_threads(
     >>> list(map_in_threads(abs, [-1, 2, -3]))
     [1, 2, 3]
     """
-    n_threads = n_threads or min(_n_cores(), _MOST_THREADS)
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:
+    n_cores = _n_cores()
+    n_threads = n_threads or min(n_cores, _MOST_THREADS)
+    with (
+        threadpool_limits(max(n_cores // n_threads, 1), user_api="blas"),
+        ThreadPoolExecutor(n_threads) as pool,
+    ):
         futures = [pool.submit(function, item) for item in items]
         try:
             for future in futures:

@@ -39,7 +39,7 @@ class Null:
         -------
         ndarray, shape (...)
             (b + 1) / (m + 1) for random draws, b / m for exhaustive enumeration, which counts
-            the identity.
+            the identity; NaN where the observed value is.
 
         References
         ----------
@@ -78,19 +78,20 @@ class Null:
         [0.25, 0.5]
         """
         observed = np.asarray(observed, dtype=np.float64)
-        largest = self.draws.reshape(len(self.draws), -1).max(axis=1)
+        # fmax passes over draws that are not defined at some comparisons.
+        largest = np.fmax.reduce(self.draws.reshape(len(self.draws), -1), axis=1)
         return self._share_exceeding(largest.reshape(-1, *[1] * observed.ndim), observed)
 
     def _share_exceeding(
         self, draws: NDArray[np.float64], observed: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        # Equal values count as exceeding; sums in another order differ in the last bits.
+        # Equal values count as exceeding (sums in another order differ in the last bits), and so
+        # do draws that are not defined.
         tolerance = 1e-12 * np.maximum(1.0, np.abs(observed))
-        exceeding = (draws >= observed - tolerance).sum(axis=0)
+        exceeding = (~(draws < observed - tolerance)).sum(axis=0)
         m = len(draws)
-        if self.exhaustive:
-            return np.asarray(np.maximum(exceeding, 1) / m, dtype=np.float64)
-        return np.asarray((exceeding + 1) / (m + 1), dtype=np.float64)
+        shares = np.maximum(exceeding, 1) / m if self.exhaustive else (exceeding + 1) / (m + 1)
+        return np.asarray(np.where(np.isnan(observed), np.nan, shares), dtype=np.float64)
 
 
 def permute_within_folds(

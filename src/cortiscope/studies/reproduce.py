@@ -24,7 +24,7 @@ from cortiscope.studies.phantom_subject import PhantomSubject
 from cortiscope.studies.protocol import Protocol
 from cortiscope.studies.trial import Examined, Scanned, try_claims
 
-_DATASETS = ("estimates", "intervals", "p_values", "null", "bootstrap")
+_DATASETS = ("estimates", "intervals", "p_values", "null", "resamples")
 _TWIN = "--twin-"
 
 

@@ -1,0 +1,108 @@
+"""The type that declares an analysis: what it reads, what it follows, what it must see."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cortiscope.analyses.result import Result, result_id
+from cortiscope.scanning import Recording
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """An analysis as the house knows it.
+
+    Its function takes one Recording, or a pair, and then keyword parameters, as far as they apply
+    under these names: ``target`` and ``groups`` (labels), ``site``, ``n_permutations``,
+    ``n_bootstrap``, ``n_jackknife``, ``seed``; controls and calibrations set those that it has.
+
+    Attributes
+    ----------
+    name : str
+        The same in Python, in protocols and in the docs.
+    summary : str
+        One line.
+    reads : tuple of str
+        Names of those of its parameters that are recordings: one, or two.
+    reference : str
+        The definition that it follows.
+    run : callable
+        The function, which returns a Result.
+    source : callable
+        Returns the fingerprint of the code that the result depends on.
+    detects, silent_on : tuple of str
+        Phantoms that it must detect, the one that calibrates it first, and those on which it must
+        stay silent.
+    switches : mapping of str to tuple of str
+        Parameters that switch variables on and off, which calibration and controls spare unless
+        they are about one of them.
+    figure : callable
+        Draws results, a mapping of labels to Results, into one plotly figure.
+    headline : str
+        The scalar variable that says in one number whether it found something.
+    """
+
+    name: str
+    summary: str
+    reference: str
+    run: Callable[..., Result]
+    source: Callable[[], str]
+    figure: Callable[[Mapping[str, Any]], go.Figure]
+    headline: str
+    reads: tuple[str, ...] = ("recording",)
+    detects: tuple[str, ...] = ()
+    silent_on: tuple[str, ...] = ()
+    switches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Parameters of the function at their defaults, the recordings left out."""
+        return {
+            name: parameter.default
+            for name, parameter in inspect.signature(self.run).parameters.items()
+            if name not in self.reads and parameter.default is not inspect.Parameter.empty
+        }
+
+    @property
+    def is_of_pairs(self) -> bool:
+        """Whether it compares two recordings."""
+        return len(self.reads) == 2
+
+    def accepted(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep those of some parameters that the function has."""
+        known = inspect.signature(self.run).parameters
+        return {name: value for name, value in parameters.items() if name in known}
+
+    def only(self, variable: str) -> dict[str, bool]:
+        """Parameters that spare all work which a variable does not need."""
+        return {name: variable in variables for name, variables in self.switches.items()}
+
+    def id_for(self, *recordings: Recording, **given: Any) -> str:
+        """Id that the result of a recording, or a pair, would have, before any work is done.
+
+        Parameters
+        ----------
+        *recordings : Recording
+            What would be analysed.
+        **given
+            Parameters of the function; the others have their defaults.
+
+        Returns
+        -------
+        str
+            The same as the id of ``run(*recordings, **given)``.
+        """
+        arguments = inspect.signature(self.run).bind(*recordings, **given)
+        arguments.apply_defaults()
+        parameters = {k: v for k, v in arguments.arguments.items() if k not in self.reads}
+        inputs = {
+            name: recording.fingerprint
+            for name, recording in zip(self.reads, recordings, strict=True)
+        }
+        return result_id(self.name, inputs, parameters, self.source())

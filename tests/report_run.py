@@ -204,11 +204,11 @@ def judge_claims(
                 claim,
                 INSTRUMENTS["decode"],
                 subject.results[claim.step].parameters,
-                subject.recording,
+                (subject.recording,),
                 subject.results[claim.step],
                 tuple(twin.results[claim.step] for twin in twins),
-                run=lambda instrument, recording, parameters, of=subject: keep_result(
-                    run, instrument.run(recording, **parameters), of.entry_id, "control"
+                run=lambda instrument, recordings, parameters, of=subject: keep_result(
+                    run, instrument.run(*recordings, **parameters), of.entry_id, "control"
                 ),
             )
             known = {name: calibrations[claim.name]} if claim.name in calibrations else {}

@@ -42,14 +42,19 @@ def case(recording, said, *, twins=(), design=None, instrument=DECODE, n_phantom
         claim=said,
         instrument=instrument,
         parameters=PARAMETERS,
-        recording=recording,
+        recordings=(recording,),
         result=result,
         twins=tuple(instrument.run(twin, **PARAMETERS) for twin in twins),
     )
     calibrations = {}
     if "calibration" in said.controls:
         calibrations["phantom"] = calibrate(
-            instrument, said, design or AMPLE, PARAMETERS, n_phantoms=n_phantoms, n_permutations=99
+            instrument,
+            said,
+            [design or AMPLE],
+            PARAMETERS,
+            n_phantoms=n_phantoms,
+            n_permutations=99,
         )
     return Case("phantom", {"phantom": bench}, calibrations)
 
@@ -154,7 +159,7 @@ def test_memory_of_words_falls_to_the_memory_control_and_a_category_does_not():
         recording = PHANTOMS[name].make(AMPLE, seed=10, strength=strength)
         said = claim(controls=("memory",))
         result = DECODE.run(recording, **PARAMETERS)
-        found[name] = controls["memory"](Bench(said, DECODE, PARAMETERS, recording, result))
+        found[name] = controls["memory"](Bench(said, DECODE, PARAMETERS, (recording,), result))
     assert not found["training_words"].survived, found["training_words"].statement
     assert found["training_words"].numbers["random"] > 0.5  # chance is 0.25
     assert found["direction"].survived, found["direction"].statement
@@ -205,7 +210,7 @@ def test_a_twin_as_good_as_the_subject_is_a_veto():
         claim=said,
         instrument=DECODE,
         parameters=PARAMETERS,
-        recording=strong[weakest],
+        recordings=(strong[weakest],),
         result=results[weakest],
         twins=tuple(results[i] for i in rest),
     )
@@ -254,7 +259,7 @@ def test_studies_of_pure_noise_rarely_support_anything():
                 size=0.55,
                 controls=("permuted_words",),
             )
-            bench = Bench(said, DECODE, parameters, recording, result)
+            bench = Bench(said, DECODE, parameters, (recording,), result)
             cases.append(Case("noise", {"noise": bench}))
         wrong += any(one.outcome == "supported" for one in judge(cases))
     low, high = binomial_interval(wrong, n_studies)

@@ -11,11 +11,13 @@ from cortiscope.claims.claim import Claim
 from cortiscope.claims.effect import Effect
 from cortiscope.scanning import Recording
 
-RunAgain = Callable[[Instrument, Recording, Mapping[str, Any]], Result]
+RunAgain = Callable[[Instrument, tuple[Recording, ...], Mapping[str, Any]], Result]
 
 
-def _run(instrument: Instrument, recording: Recording, parameters: Mapping[str, Any]) -> Result:
-    return instrument.run(recording, **parameters)
+def _run(
+    instrument: Instrument, recordings: tuple[Recording, ...], parameters: Mapping[str, Any]
+) -> Result:
+    return instrument.run(*recordings, **parameters)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +32,8 @@ class Bench:
         What measured it.
     parameters : mapping
         With which parameters.
-    recording : Recording
-        The subject's.
+    recordings : tuple of Recording
+        The subject's, or those of two subjects that are compared.
     result : Result
         What was measured.
     twins : tuple of Result
@@ -45,11 +47,16 @@ class Bench:
     claim: Claim
     instrument: Instrument
     parameters: Mapping[str, Any]
-    recording: Recording
+    recordings: tuple[Recording, ...]
     result: Result
     twins: tuple[Result, ...] = ()
     alpha: float = 0.05
     run: RunAgain = _run
+
+    @property
+    def recording(self) -> Recording:
+        """The recording, or the first of two."""
+        return self.recordings[0]
 
     @property
     def site(self) -> str:
@@ -80,10 +87,13 @@ class Bench:
         """Read the claim's statistic in another result of the same instrument."""
         return Effect.of(result, self.claim.variable, self.claim.where)
 
-    def again(self, recording: Recording | None = None, **changed: Any) -> Result:
-        """Measure again, on another recording or with changed parameters."""
+    def again(
+        self, change: Callable[[Recording], Recording] | None = None, **changed: Any
+    ) -> Result:
+        """Measure again, on recordings that were changed or with changed parameters."""
+        recordings = self.recordings if change is None else tuple(map(change, self.recordings))
         return self.run(
             self.instrument,
-            recording or self.recording,
+            recordings,
             {**self.parameters, **self.instrument.only(self.claim.variable), **changed},
         )

@@ -7,20 +7,20 @@ same number of words and units, finds an effect of the claimed size when one has
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cortiscope.analyses import Instrument, Result
+from cortiscope.analyses import Instrument
 from cortiscope.claims.claim import Claim
 from cortiscope.claims.effect import Effect
+from cortiscope.claims.on_phantoms import run_on_phantoms, settings_of_phantoms
 from cortiscope.ledger import fingerprint, source_fingerprint, write_atomically
 from cortiscope.ledger.progress import track
-from cortiscope.phantoms import PHANTOMS, PhantomDesign, phantoms_source
-from cortiscope.scanning import Recording
+from cortiscope.phantoms import PhantomDesign, parse_phantom, phantoms_source
 from cortiscope.statistics import binomial_interval, map_in_threads
 
 _POWER = 0.8
@@ -28,6 +28,9 @@ _POWER = 0.8
 _WEAKEST, _STRONGEST = 0.0, 16.0
 _BISECTIONS = 10
 _PHANTOMS_A_BISECTION = 6
+
+# An effect, of a strength and the number of a phantom.
+_Measure = Callable[[float, int], Effect]
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ class Calibration:
 def calibrate(
     instrument: Instrument,
     claim: Claim,
-    design: PhantomDesign,
+    designs: Sequence[PhantomDesign],
     parameters: Mapping[str, Any],
     *,
     alpha: float = 0.05,
@@ -109,8 +112,9 @@ def calibrate(
         What is calibrated; it names the phantoms that it must detect.
     claim : Claim
         Its kind and size.
-    design : PhantomDesign
-        The study's words, labels and number of units.
+    designs : sequence of PhantomDesign
+        The study's words, labels and number of units, one for each recording that the instrument
+        reads.
     parameters : mapping
         The instrument's, as in the study.
     alpha : float
@@ -133,11 +137,15 @@ def calibrate(
     key = fingerprint(
         {
             "instrument": instrument.name,
-            "source": [instrument.source(), phantoms_source(), source_fingerprint(__name__)],
+            "source": [
+                instrument.source(),
+                phantoms_source(),
+                source_fingerprint(__name__, "cortiscope.claims.on_phantoms"),
+            ],
             "claim": claim.model_dump(
-                include={"statistic", "kind", "size", "low", "high", "bound"}
+                include={"statistic", "kind", "size", "low", "high", "bound", "phantom"}
             ),
-            "design": design,
+            "designs": list(designs),
             "parameters": dict(parameters),
             "alpha": alpha,
             "n": [n_phantoms, n_permutations, seed],
@@ -146,25 +154,14 @@ def calibrate(
     path = None if cache is None else cache / f"{key[:16]}.json"
     if path is not None and path.exists():
         return _read(path)
-    calibration = _measure(
-        instrument, claim, design, parameters, alpha, n_phantoms, n_permutations, seed
-    )
+    measure = _measurer(instrument, claim, designs, parameters, n_permutations, seed)
+    calibration = _measure(measure, claim, alpha, n_phantoms)
     if path is not None:
         write_atomically(path, json.dumps(asdict(calibration), indent=1) + "\n")
     return calibration
 
 
-def _measure(
-    instrument: Instrument,
-    claim: Claim,
-    design: PhantomDesign,
-    parameters: Mapping[str, Any],
-    alpha: float,
-    n_phantoms: int,
-    n_permutations: int,
-    seed: int,
-) -> Calibration:
-    measure = _measurer(instrument, claim, design, parameters, n_permutations, seed)
+def _measure(measure: _Measure, claim: Claim, alpha: float, n_phantoms: int) -> Calibration:
     strength = _find_strength(measure, claim)
     planted = _share_found(measure, claim, strength or _STRONGEST, n_phantoms, alpha, "with effect")
     empty = _share_found(measure, claim, 0.0, n_phantoms, alpha, "without effect")
@@ -198,42 +195,30 @@ class _Share:
     mean: float
 
 
-_Measure = Callable[[float, int], Effect]
-
-
 def _measurer(
     instrument: Instrument,
     claim: Claim,
-    design: PhantomDesign,
+    designs: Sequence[PhantomDesign],
     parameters: Mapping[str, Any],
     n_permutations: int,
     seed: int,
 ) -> _Measure:
-    of_phantoms = {
-        "n_permutations": n_permutations,
-        "n_bootstrap": n_permutations,
-        "site": "resid_post",
-    }
     settings = {
         **parameters,
         **instrument.only(claim.variable),
-        **instrument.accepted(of_phantoms),
+        **settings_of_phantoms(instrument, n_permutations),
     }
     # A phantom has one layer: the claim is looked for there.
-    where = {dim: "0" if dim == "layer" else place for dim, place in claim.where.items()}
+    where = {dim: "0" if dim.endswith("layer") else at for dim, at in claim.where.items()}
+    name, options = parse_phantom(claim.phantom or instrument.detects[0])
 
     def measure(strength: float, index: int) -> Effect:
-        recording: Recording = PHANTOMS[instrument.detects[0]].make(
-            design, seed=_seed(seed, index), strength=strength
+        result = run_on_phantoms(
+            instrument, name, designs, settings, [seed, index], strength=strength, **options
         )
-        result: Result = instrument.run(recording, **settings)
         return Effect.of(result, claim.variable, where)
 
     return measure
-
-
-def _seed(seed: int, index: int) -> int:
-    return int(np.random.SeedSequence([seed, index]).generate_state(1)[0])
 
 
 def _find_strength(measure: _Measure, claim: Claim) -> float | None:

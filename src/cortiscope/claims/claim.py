@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from cortiscope.errors import InputError
 
@@ -40,6 +39,11 @@ class Claim(BaseModel):
         Challenges that it must survive, by name.
     waived : dict of str to str
         Challenges that do not apply, each with the reason.
+    phantom : str, optional
+        What calibration plants, such as ``subspace(n_dimensions=5)``; the first phantom that the
+        instrument must detect when left out.
+    n_phantoms : int, optional
+        Phantoms of each sort for its calibration; the study's number when left out.
 
     Examples
     --------
@@ -60,6 +64,8 @@ class Claim(BaseModel):
     subjects: str = "each"
     controls: tuple[str, ...] = ("twins", "calibration")
     waived: dict[str, str] = Field(default_factory=dict)
+    phantom: str | None = None
+    n_phantoms: PositiveInt | None = None
 
     @model_validator(mode="after")
     def _sizes_fit_the_kind(self) -> Claim:
@@ -123,14 +129,8 @@ class Claim(BaseModel):
         return match.groupdict()
 
 
-def n_tests(claims: Sequence[Claim], n_subjects: int) -> int:
-    """Count the tests that a study makes, which are corrected together."""
-    return sum(n_subjects if claim.subjects == "each" else 1 for claim in claims)
-
-
 def check_attainable(
-    claims: Sequence[Claim],
-    n_subjects: int,
+    n_tests: int,
     n_draws: int,
     *,
     alpha: float = 0.05,
@@ -140,10 +140,8 @@ def check_attainable(
 
     Parameters
     ----------
-    claims : sequence of Claim
-        All claims of a study.
-    n_subjects : int
-        Number of its subjects.
+    n_tests : int
+        Tests that a study makes: each claim with each subject that it speaks of.
     n_draws : int
         Permutations or resamples of each test; the smallest p-value is 1 / (n_draws + 1).
     alpha : float
@@ -158,20 +156,18 @@ def check_attainable(
 
     Examples
     --------
-    >>> claim = Claim(name="c", statistic="decode:peak_accuracy", kind="greater", size=0.2)
-    >>> check_attainable([claim] * 10, 1, n_draws=999)
-    >>> check_attainable([claim] * 10, 1, n_draws=99)
+    >>> check_attainable(10, n_draws=999)
+    >>> check_attainable(10, n_draws=99)
     Traceback (most recent call last):
     ...
     cortiscope.errors.InputError: 10 tests ... need at least 199 draws and have 99: ...
     """
-    tests = n_tests(claims, n_subjects)
-    factor = sum(1 / i for i in range(1, tests + 1)) if correction == "by" else 1.0
+    factor = sum(1 / i for i in range(1, n_tests + 1)) if correction == "by" else 1.0
     # The hardest case: it is the only claim of the study that holds.
-    needed = math.ceil(tests * factor / alpha) - 1
+    needed = math.ceil(n_tests * factor / alpha) - 1
     if n_draws < needed:
         msg = (
-            f"{tests} tests corrected together ({correction.upper()}, alpha {alpha}) need at "
+            f"{n_tests} tests corrected together ({correction.upper()}, alpha {alpha}) need at "
             f"least {needed} draws and have {n_draws}: raise claim_permutations, or "
             "make fewer claims."
         )

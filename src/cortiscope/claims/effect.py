@@ -22,9 +22,11 @@ class Effect:
     ----------
     estimate, low, high : float
         Estimate and 95% interval.
+    none : float
+        The value without an effect: the mean of the null, or what the instrument says.
     null : ndarray, shape (n_permutations,)
-        Under permuted words.
-    draws : ndarray, shape (n_bootstrap,)
+        Under permuted words; empty where the instrument does not permute.
+    draws : ndarray, shape (n_resamples,)
         Under resampled words.
     address : str
         Where the estimate is kept.
@@ -33,6 +35,7 @@ class Effect:
     estimate: float
     low: float
     high: float
+    none: float
     null: NDArray[np.float64] = field(repr=False)
     draws: NDArray[np.float64] = field(repr=False)
     exhaustive: bool
@@ -45,7 +48,8 @@ class Effect:
         Raises
         ------
         InputError
-            When the result has no such variable or place, or the place is not a single number.
+            When the result has no such variable or place, the place is not a single number, or
+            nothing is known of how far it would vary.
         """
         if variable not in result.estimates:
             msg = (
@@ -53,28 +57,41 @@ class Effect:
                 f"{', '.join(map(str, result.estimates.data_vars))}."
             )
             raise InputError(msg)
+        if variable not in result.intervals:
+            msg = (
+                f"{result.analysis} gives no interval of {variable!r}, so nothing can be claimed "
+                f"of it: choose one of {', '.join(map(str, result.intervals.data_vars))}."
+            )
+            raise InputError(msg)
         where = where or {}
+        estimate = _at(result.estimates[variable], where)
         interval = _at(result.intervals[variable], where)
+        null = np.empty(0)
+        if variable in result.null:
+            null = np.asarray(_at(result.null[variable], where), dtype=np.float64)
         inside = ",".join(f"{dim}={place}" for dim, place in where.items())
         return cls(
-            estimate=float(_at(result.estimates[variable], where)),
+            estimate=float(estimate),
             low=float(interval.sel(bound="low")),
             high=float(interval.sel(bound="high")),
-            null=np.asarray(_at(result.null[variable], where), dtype=np.float64),
+            none=float(null.mean() if null.size else estimate.attrs.get("none", 0.0)),
+            null=null,
             draws=np.asarray(_at(result.resamples[variable], where), dtype=np.float64),
             exhaustive=bool(result.null.attrs.get("exhaustive", 0)),
             address=f"{result.id}:{variable}" + (f"[{inside}]" if inside else ""),
         )
 
     @property
-    def none(self) -> float:
-        """The statistic's value without an effect: the mean of its null."""
-        return float(self.null.mean())
+    def smallest_p(self) -> float:
+        """Smallest p-value that the draws behind it can give."""
+        n_draws = len(self.null) or len(self.draws)
+        return 1.0 / (n_draws + (not self.exhaustive))
 
     def p_value(self, claim: Claim) -> float:
         """P-value of a claim about it.
 
-        Claims of presence are tested against permuted words. Claims of absence are tested by two
+        Claims of presence are tested against permuted words, or, where the instrument does not
+        permute, by the resamples that show no effect. Claims of absence are tested by two
         one-sided tests on the resamples.
 
         References
@@ -83,12 +100,23 @@ class Effect:
         approach. Journal of Pharmacokinetics and Biopharmaceutics 15, 657-680.
         """
         if claim.kind == "greater":
-            return float(Null(self.null, self.exhaustive).p_value(self.estimate))
+            return self.p_of_presence()
         if claim.kind == "less":
-            return float(Null(-self.null, self.exhaustive).p_value(-self.estimate))
+            return self.p_of_presence(sign=-1.0)
         low, high = claim.bounds
-        tails = [np.sum(self.draws <= low), np.sum(self.draws >= high)]
+        # A resample in which the statistic is not defined speaks against the claim.
+        tails = [np.sum(~(self.draws > low)), np.sum(~(self.draws < high))]
         return float((max(tails) + 1) / (len(self.draws) + 1))
+
+    def p_of_presence(self, sign: float = 1.0) -> float:
+        """P-value against no effect, of large values, or with sign -1 of small ones."""
+        if np.isnan(self.estimate):
+            return 1.0  # what is not defined shows nothing
+        if self.null.size:
+            null = Null(sign * self.null, self.exhaustive)
+            return float(null.p_value(sign * self.estimate))
+        without = np.sum(~(sign * self.draws > sign * self.none))
+        return float((without + 1) / (len(self.draws) + 1))
 
     def reaches(self, claim: Claim) -> bool:
         """Whether the interval is where the claim says, or at least not wholly short of it."""

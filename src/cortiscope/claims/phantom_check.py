@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from cortiscope.analyses import Instrument, Result
+from cortiscope.claims.effect import Effect
+from cortiscope.claims.on_phantoms import run_on_phantoms, settings_of_phantoms
 from cortiscope.ledger import source_fingerprint
 from cortiscope.ledger.progress import track
-from cortiscope.phantoms import PHANTOMS, PhantomDesign, phantoms_source
+from cortiscope.phantoms import PhantomDesign, phantoms_source
 from cortiscope.statistics import binomial_interval, map_in_threads
 
 REFERENCE = (
@@ -60,16 +61,18 @@ def check_on_phantoms(
     """
     names = [*instrument.detects, *instrument.silent_on]
     variable = variable or instrument.headline
-    of_phantoms = {"n_permutations": n_permutations, "n_bootstrap": 2, "site": "resid_post"}
-    settings: dict[str, Any] = {
+    settings = {
         **instrument.only(variable),
-        **instrument.accepted(of_phantoms),
+        **settings_of_phantoms(instrument, n_permutations),
     }
+    designs = [design] * len(instrument.reads)
 
     def rejects(task: tuple[str, float, int]) -> bool:
         name, strength, index = task
-        recording = PHANTOMS[name].make(design, seed=seed + index, strength=strength)
-        return bool(instrument.run(recording, **settings).p_values[variable] <= alpha)
+        result = run_on_phantoms(
+            instrument, name, designs, settings, [seed, index], strength=strength
+        )
+        return Effect.of(result, variable).p_of_presence() <= alpha
 
     tasks = [(n, s, i) for n in names for s in strengths for i in range(n_phantoms)]
     found = np.array(

@@ -5,6 +5,7 @@ from cortiscope.phantoms.design import PhantomDesign
 from cortiscope.phantoms.phantom import Effect, Phantom
 from cortiscope.phantoms.registry import PHANTOMS, phantoms_source
 from cortiscope.phantoms.scene import Scene
+from cortiscope.phantoms.spec import parse_phantom
 
 __all__ = [
     "PHANTOMS",
@@ -13,5 +14,6 @@ __all__ = [
     "Phantom",
     "PhantomDesign",
     "Scene",
+    "parse_phantom",
     "phantoms_source",
 ]

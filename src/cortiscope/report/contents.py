@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations, starmap
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,14 @@ class Scanned:
         What `Subject.record` said.
     results : dict of str to Result
         By step of the protocol.
+    stem : str
+        Name of its files.
     """
 
     id: str
     record: dict[str, Any]
     results: dict[str, Result]
+    stem: str = ""
 
     @property
     def name(self) -> str:
@@ -95,6 +99,9 @@ class Contents:
         The stimuli's surface.
     examined : tuple of Examined
         The subjects with their twins, in the order in which they were scanned.
+    pairs : tuple of Examined
+        Subjects side by side, two at a time, with their twins likewise: what steps that compare
+        two recordings found. Empty in a study of one subject.
     results : mapping of str to Result
         All results by id, those that controls asked for too.
     exploratory : tuple of Result
@@ -112,6 +119,7 @@ class Contents:
     stimuli_id: str
     description: Description
     examined: tuple[Examined, ...]
+    pairs: tuple[Examined, ...]
     results: Mapping[str, Result]
     exploratory: tuple[Result, ...]
     verdicts: tuple[FiledVerdict, ...] | None
@@ -167,6 +175,7 @@ class Contents:
             for kind in ("result", "control")
         )
         scanned = [_scanned(run, entry, results, frozen) for entry in held["subject"]]
+        examined = _with_twins(run, scanned, frozen)
         contents = cls(
             folder=run.path.resolve().name,
             frozen=frozen,
@@ -174,7 +183,8 @@ class Contents:
             stimuli=stimuli,
             stimuli_id=held["stimuli"][-1].id,
             description=stimuli.describe(),
-            examined=_with_twins(run, scanned, frozen),
+            examined=examined,
+            pairs=_pairs(run, examined, results, frozen),
             results={result.id: result for result in (*results, *controls)},
             exploratory=tuple(result for result in results if not frozen.steps_of(result)),
             verdicts=filed_verdicts(run),
@@ -212,14 +222,42 @@ def _scanned(run: Run, entry: LedgerEntry, results: Sequence[Result], frozen: Fr
     except (ValueError, KeyError, TypeError) as error:
         msg = f"{path} is damaged ({error!r}): run the study again."
         raise InputError(msg) from error
-    # The last of several results of one step is that of the code as it is now.
-    of_steps = {
+    return Scanned(entry.id, record, _by_step(results, frozen, names), path.stem)
+
+
+def _by_step(results: Sequence[Result], frozen: Frozen, names: set[str]) -> dict[str, Result]:
+    """Find what each step found of somebody; the last of several is that of the code of now."""
+    return {
         step: result
         for result in results
         if result.subject in names
         for step in frozen.steps_of(result)
     }
-    return Scanned(entry.id, record, of_steps)
+
+
+def _pairs(
+    run: Run, examined: Sequence[Examined], results: Sequence[Result], frozen: Frozen
+) -> tuple[Examined, ...]:
+    """Put together what steps found of every two subjects, and of every two twins."""
+
+    def beside(first: Scanned, second: Scanned) -> Scanned:
+        name = f"{first.name} and {second.name}"
+        found = _by_step(results, frozen, {f"{first.stem} and {second.stem}", name})
+        for step in frozen.steps_of_pairs:
+            if step not in found:
+                msg = f"{run.path} holds no result of {name} for {step}: run the study again."
+                raise InputError(msg)
+        return Scanned("", {"name": name, "family": "pair"}, found)
+
+    if not frozen.steps_of_pairs:
+        return ()
+    return tuple(
+        Examined(
+            beside(one.subject, other.subject),
+            tuple(starmap(beside, zip(one.twins, other.twins, strict=True))),
+        )
+        for one, other in combinations(examined, 2)
+    )
 
 
 def _with_twins(run: Run, scanned: list[Scanned], frozen: Frozen) -> tuple[Examined, ...]:
@@ -235,7 +273,7 @@ def _with_twins(run: Run, scanned: list[Scanned], frozen: Frozen) -> tuple[Exami
             raise InputError(msg)
         twins = tuple(sorted((t for t in scanned if _is_twin(t, subject)), key=_seed))
         for lying in (subject, *twins):
-            for step in [*frozen.steps, *subject.results]:
+            for step in [*frozen.steps_of_one, *subject.results]:
                 if step not in lying.results:
                     msg = f"{run.path} holds no result of {lying.name} for {step}: "
                     raise InputError(msg + "run the study again.")

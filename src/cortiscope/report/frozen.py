@@ -60,6 +60,16 @@ class Frozen:
         names = {"bh": "Benjamini–Hochberg", "by": "Benjamini–Yekutieli"}
         return names[self.values.get("correction", "bh")]
 
+    @property
+    def steps_of_one(self) -> tuple[str, ...]:
+        """Steps that read one recording."""
+        return tuple(n for n, step in self.steps.items() if not step.instrument.is_of_pairs)
+
+    @property
+    def steps_of_pairs(self) -> tuple[str, ...]:
+        """Steps that compare two recordings."""
+        return tuple(n for n, step in self.steps.items() if step.instrument.is_of_pairs)
+
     def steps_of(self, result: Result) -> tuple[str, ...]:
         """Find the steps that asked for a result.
 

@@ -63,16 +63,15 @@ def measuring_steps(contents: Contents) -> list[MeasuringStep]:
     list of MeasuringStep
         In the order in which they were done.
     """
+    everything = (*contents.examined, *contents.pairs)
     instruments = {
         step: INSTRUMENTS[result.analysis]
-        for examined in contents.examined
+        for examined in everything
         for step, result in examined.subject.results.items()
         if result.analysis != ANALYSIS
     }
     return [
-        MeasuringStep(
-            step, instrument, tuple(e for e in contents.examined if step in e.subject.results)
-        )
+        MeasuringStep(step, instrument, tuple(e for e in everything if step in e.subject.results))
         for step, instrument in instruments.items()
     ]
 

@@ -84,9 +84,9 @@ class Keeper:
     def result(
         self,
         instrument: Instrument,
-        recording: Recording,
+        recordings: tuple[Recording, ...],
         parameters: Mapping[str, Any],
-        parent: Recording | None = None,
+        parents: tuple[Recording, ...] | None = None,
     ) -> Result:
         """Run an instrument, or open what it gave before.
 
@@ -94,25 +94,31 @@ class Keeper:
         ----------
         instrument : Instrument
             What measures.
-        recording : Recording
-            What is measured.
+        recordings : tuple of Recording
+            What is measured: one, or a pair.
         parameters : mapping
             With which parameters.
-        parent : Recording, optional
-            For a control's measurement: the recording of this run that `recording` is, or was
+        parents : tuple of Recording, optional
+            For a control's measurement: the recordings of this run that `recordings` are, or were
             derived from.
         """
-        path = self.run.results / f"{instrument.id_for(recording, **parameters)}.json"
+        path = self.run.results / f"{instrument.id_for(*recordings, **parameters)}.json"
         if path.exists():
             result = Result.open(path)
         else:
-            result = instrument.run(recording, **parameters)
+            result = instrument.run(*recordings, **parameters)
             result.save(self.run.results)
         self.run.record(
-            "result" if parent is None else "control",
+            "result" if parents is None else "control",
             path,
-            inputs=(self._ids[(parent or recording).fingerprint],),
-            parameters={"recording": recording.name, **result.parameters},
+            inputs=tuple(self._ids[kept.fingerprint] for kept in parents or recordings),
+            parameters={
+                **{
+                    name: recording.name
+                    for name, recording in zip(instrument.reads, recordings, strict=True)
+                },
+                **result.parameters,
+            },
             artifact_id=result.id,
         )
         return result

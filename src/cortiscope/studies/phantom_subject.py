@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cortiscope.errors import InputError
 from cortiscope.ledger import fingerprint, package_versions
-from cortiscope.phantoms import PHANTOMS, PhantomDesign
+from cortiscope.phantoms import PHANTOMS, PhantomDesign, parse_phantom
 from cortiscope.scanning import Recording
 from cortiscope.stimuli import StimulusSet
 
-_SPEC = re.compile(r"phantom:(?P<name>\w+)(?:\((?P<options>[^()]*)\))?")
 _N_UNITS, _N_LAYERS = 160, 1
 
 
@@ -70,22 +67,7 @@ class PhantomSubject:
         InputError
             For a phantom or an option that is not there.
         """
-        match = _SPEC.fullmatch(spec.strip())
-        if match is None:
-            msg = f"{spec!r} is no phantom: write phantom:NAME or phantom:NAME(strength=1, seed=0)."
-            raise InputError(msg)
-        name = match["name"]
-        if name not in PHANTOMS:
-            msg = f"there is no phantom {name!r}: choose among {', '.join(PHANTOMS)}."
-            raise InputError(msg)
-        values: dict[str, Any] = {}
-        for part in filter(None, (match["options"] or "").split(",")):
-            key, _, value = part.partition("=")
-            try:
-                values[key.strip()] = ast.literal_eval(value.strip())
-            except (ValueError, SyntaxError) as error:
-                msg = f"{part.strip()!r} in {spec!r} is no option: write NAME=NUMBER."
-                raise InputError(msg) from error
+        name, values = parse_phantom(spec.strip().removeprefix("phantom:"))
         own = {
             key: values.pop(key)
             for key in ("seed", "strength", "n_units", "n_layers")

@@ -95,7 +95,7 @@ def plan_study(
             if CALIBRATION in claim.controls and claim.subjects in ("each", "all", spec):
                 say(f"calibrating {claim.step} at the size of {subject.name}")
                 site = protocol.steps[claim.step].parameters.get("site", "resid_post")
-                n_units = _n_units(subject, str(site))
+                n_units = [_n_units(subject, str(site))]
                 power[claim.name, subject.name] = calibration_of(protocol, claim, stimuli, n_units)
     return StudyPlan(scans, protocol.n_twins, power)
 

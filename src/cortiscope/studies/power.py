@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import platformdirs
@@ -13,7 +14,7 @@ from cortiscope.studies.protocol import Protocol
 
 
 def calibration_of(
-    protocol: Protocol, claim: Claim, stimuli: StimulusSet, n_units: int
+    protocol: Protocol, claim: Claim, stimuli: StimulusSet, n_units: Sequence[int]
 ) -> Calibration:
     """Calibrate a claim's instrument at a study's own stimuli and number of units.
 
@@ -25,8 +26,8 @@ def calibration_of(
         One of its claims.
     stimuli : StimulusSet
         What it shows.
-    n_units : int
-        Units of the site that the claim's step reads.
+    n_units : sequence of int
+        Units of the site that the claim's step reads, of each recording.
 
     Returns
     -------
@@ -38,15 +39,18 @@ def calibration_of(
     return calibrate(
         step.instrument,
         claim,
-        PhantomDesign(
-            stimuli.table,
-            n_units,
-            target=str(parameters.get("target", "category")),
-            groups=str(parameters.get("groups", "word")),
-        ),
+        [
+            PhantomDesign(
+                stimuli.table,
+                size,
+                target=str(parameters.get("target", "category")),
+                groups=str(parameters.get("groups", "word")),
+            )
+            for size in n_units
+        ],
         parameters,
         alpha=protocol.alpha,
-        n_phantoms=protocol.n_phantoms,
+        n_phantoms=claim.n_phantoms or protocol.n_phantoms,
         n_permutations=protocol.phantom_permutations,
         cache=calibration_cache(),
     )

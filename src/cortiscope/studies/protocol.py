@@ -37,7 +37,11 @@ class Step(BaseModel):
         if self.analysis not in INSTRUMENTS:
             msg = f"there is no analysis {self.analysis!r}: choose among {', '.join(INSTRUMENTS)}"
             raise ValueError(msg)
-        known = list(inspect.signature(self.instrument.run).parameters)[1:]
+        known = [
+            name
+            for name in inspect.signature(self.instrument.run).parameters
+            if name not in self.instrument.reads
+        ]
         if unknown := sorted(set(self.given) - set(known)):
             msg = f"{self.analysis} has no parameter {unknown[0]!r}: it has {', '.join(known)}"
             raise ValueError(msg)
@@ -109,6 +113,12 @@ class Protocol(BaseModel):
                     "there: say each, all, or one of the subjects"
                 )
                 raise ValueError(msg)
+            if self.steps[claim.step].instrument.is_of_pairs and claim.subjects in self.subjects:
+                msg = (
+                    f"claim {claim.name!r} speaks of one subject, and step {claim.step!r} compares "
+                    "two: say each (pair) or all"
+                )
+                raise ValueError(msg)
             if "twins" in claim.controls and self.n_twins < 1:
                 msg = f"claim {claim.name!r} asks for the control twins, and n_twins is 0"
                 raise ValueError(msg)
@@ -156,6 +166,16 @@ class Protocol(BaseModel):
         """Where its run goes when nobody says: the same protocol continues in the same folder."""
         return Path("runs") / f"{self.study}-{self.fingerprint[:8]}"
 
+    def n_tests(self, claim: Claim) -> int:
+        """Count the tests of a claim: one for each subject, or pair, that it speaks of.
+
+        A claim about pairs has none in a study of one subject: it waits for a second.
+        """
+        n_subjects = len(self.subjects)
+        is_of_pairs = self.steps[claim.step].instrument.is_of_pairs
+        n = n_subjects * (n_subjects - 1) // 2 if is_of_pairs else n_subjects
+        return n if claim.subjects == "each" else min(n, 1)
+
     def check(self) -> None:
         """Refuse what could never become a verdict: unknown controls, unattainable p-values.
 
@@ -166,8 +186,7 @@ class Protocol(BaseModel):
         """
         check_controls(self.claims)
         check_attainable(
-            self.claims,
-            len(self.subjects),
+            sum(map(self.n_tests, self.claims)),
             self.claim_permutations,
             alpha=self.alpha,
             correction=self.correction,

@@ -22,7 +22,7 @@ from cortiscope.studies.keeping import Keeper
 from cortiscope.studies.lookup import Lookup
 from cortiscope.studies.phantom_subject import PhantomSubject
 from cortiscope.studies.protocol import Protocol
-from cortiscope.studies.trial import Examined, Scanned, try_claims
+from cortiscope.studies.trial import Examined, Scanned, pairs_of, try_claims
 
 _DATASETS = ("estimates", "intervals", "p_values", "null", "resamples")
 _TWIN = "--twin-"
@@ -120,15 +120,30 @@ class _Reproduction:
             for result in [self.lookup.result(entry)]
         }
 
+    def stored_of(
+        self,
+        instrument: Instrument,
+        recordings: tuple[Recording, ...],
+        parameters: Mapping[str, Any],
+    ) -> LedgerEntry | None:
+        """Find what an instrument gave of recordings, if it was kept."""
+        inputs = {
+            name: recording.fingerprint
+            for name, recording in zip(instrument.reads, recordings, strict=True)
+        }
+        return self.stored.get(_work(instrument.name, inputs, parameters))
+
     def result_of(self, entry: LedgerEntry) -> Result:
         """Give a result as it came out again, or as it is stored where it is not asked for."""
         return self.again.get(entry.id) or self.lookup.result(entry)
 
-    def compute(self, entry: LedgerEntry, recording: Recording, instrument: Instrument) -> Result:
-        """Compute a result from its recording, and compare it; once."""
+    def compute(
+        self, entry: LedgerEntry, recordings: tuple[Recording, ...], instrument: Instrument
+    ) -> Result:
+        """Compute a result from what it reads, and compare it; once."""
         if entry.id not in self.again:
             stored = self.lookup.result(entry)
-            self.again[entry.id] = instrument.run(recording, **stored.parameters)
+            self.again[entry.id] = instrument.run(*recordings, **stored.parameters)
             self.done[entry.id] = _compare(entry, stored, self.again[entry.id])
         return self.again[entry.id]
 
@@ -145,8 +160,8 @@ class _Reproduction:
     def _compare_result(self, entry: LedgerEntry) -> None:
         try:
             stored = self.lookup.result(entry)
-            recording = self.recording(self.lookup.entry(entry.inputs[0]))
-            self.compute(entry, recording, INSTRUMENTS[stored.analysis])
+            recordings = tuple(self.recording(self.lookup.entry(i)) for i in entry.inputs)
+            self.compute(entry, recordings, INSTRUMENTS[stored.analysis])
         except CortiscopeError as error:
             self.done[entry.id] = Comparison(entry, "not compared", statement=str(error))
 
@@ -171,19 +186,25 @@ class _Reproduction:
             if _TWIN not in name:
                 twins = [examined[n] for n in examined if n.rpartition(_TWIN)[0] == name]
                 scanned[name] = Scanned(_spec_of(name, protocol), own, tuple(twins))
-        return scanned
+        return scanned | pairs_of(scanned, lambda pair: self._results_of(protocol, pair))
 
     def _examined(self, protocol: Protocol, recording_entry: LedgerEntry) -> Examined:
-        recording = self.recording(recording_entry)
+        recordings = (self.recording(recording_entry),)
+        return Examined(recordings, self._results_of(protocol, recordings))
+
+    def _results_of(
+        self, protocol: Protocol, recordings: tuple[Recording, ...]
+    ) -> dict[str, Result]:
         results = {}
         for name, step in protocol.steps.items():
-            inputs = {"recording": recording.fingerprint}
-            entry = self.stored.get(_work(step.analysis, inputs, step.parameters))
-            if entry is None:
-                msg = f"{recording_entry.path} has no result of the step {name}"
-                raise InputError(msg)
-            results[name] = self.result_of(entry)
-        return Examined(recording, results)
+            if len(step.instrument.reads) == len(recordings):
+                entry = self.stored_of(step.instrument, recordings, step.parameters)
+                if entry is None:
+                    whose = " and ".join(recording.name for recording in recordings)
+                    msg = f"{whose} has no result of the step {name}"
+                    raise InputError(msg)
+                results[name] = self.result_of(entry)
+        return results
 
     def _explain(self, wanted: list[LedgerEntry], why: str) -> None:
         for entry in wanted:
@@ -202,17 +223,16 @@ class _Comparer(Keeper):
     def result(
         self,
         instrument: Instrument,
-        recording: Recording,
+        recordings: tuple[Recording, ...],
         parameters: Mapping[str, Any],
-        parent: Recording | None = None,
+        parents: tuple[Recording, ...] | None = None,
     ) -> Result:
-        work = _work(instrument.name, {"recording": recording.fingerprint}, parameters)
-        entry = self.reproduction.stored.get(work)
+        entry = self.reproduction.stored_of(instrument, recordings, parameters)
         if entry is None:
-            return instrument.run(recording, **parameters)
+            return instrument.run(*recordings, **parameters)
         if entry.id not in self.reproduction.wanted:
             return self.reproduction.result_of(entry)
-        return self.reproduction.compute(entry, recording, instrument)
+        return self.reproduction.compute(entry, recordings, instrument)
 
     def file(
         self,

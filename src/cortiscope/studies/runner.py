@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from cortiscope.analyses import Result
 from cortiscope.errors import InputError
 from cortiscope.ledger import Run, remove_abandoned
+from cortiscope.scanning import Recording
 from cortiscope.scanning.request import resolve
 from cortiscope.stimuli import StimulusSet
 from cortiscope.studies.keeping import Keeper, Lying
 from cortiscope.studies.phantom_subject import PhantomSubject
 from cortiscope.studies.protocol import Protocol
-from cortiscope.studies.trial import Examined, Scanned, try_claims
+from cortiscope.studies.trial import Examined, Scanned, pairs_of, try_claims
 from cortiscope.subjects import Subject
 
 Say = Callable[[str], None]
@@ -75,7 +77,8 @@ def run_study(
         ]
         scanned[subject.name] = Scanned(spec, examined[0], tuple(examined[1:]))
     assert keeper is not None  # a protocol has at least one subject
-    try_claims(keeper, protocol, stimuli, scanned, say)
+    pairs = pairs_of(scanned, lambda pair: _measured(keeper, pair, protocol, say))
+    try_claims(keeper, protocol, stimuli, scanned | pairs, say)
     return keeper.run
 
 
@@ -141,8 +144,17 @@ def _examine(
     inputs = (keeper.stimuli(stimuli).id, keeper.subject(subject).id)
     say(f"scanning {subject.name}: {len(stimuli):,} stimuli")
     recording = keeper.recording(subject, stimuli, protocol, inputs)
+    return Examined((recording,), _measured(keeper, (recording,), protocol, say))
+
+
+def _measured(
+    keeper: Keeper, recordings: tuple[Recording, ...], protocol: Protocol, say: Say
+) -> dict[str, Result]:
+    """Take every step that reads so many recordings."""
     results = {}
     for name, step in protocol.steps.items():
-        say(f"{name}: {step.analysis} of {subject.name}")
-        results[name] = keeper.result(step.instrument, recording, step.parameters)
-    return Examined(recording, results)
+        if len(step.instrument.reads) == len(recordings):
+            whose = " and ".join(recording.subject for recording in recordings)
+            say(f"{name}: {step.analysis} of {whose}")
+            results[name] = keeper.result(step.instrument, recordings, step.parameters)
+    return results

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations, starmap
 from typing import Any
 
 from cortiscope.analyses import Instrument, Result
@@ -32,37 +33,70 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, eq=False)
 class Examined:
-    """One who was scanned, and what every step found.
+    """One who was scanned, or two who are compared, and what every step found.
 
     Attributes
     ----------
-    recording : Recording
-        The recording.
+    recordings : tuple of Recording
+        One, or a pair.
     results : mapping of str to Result
         By step.
     """
 
-    recording: Recording
+    recordings: tuple[Recording, ...]
     results: Mapping[str, Result]
 
 
 @dataclass(frozen=True, eq=False)
 class Scanned:
-    """A subject with its untrained twins.
+    """A subject with its untrained twins, or two subjects, each with its own.
 
     Attributes
     ----------
     spec : str
-        The subject as the protocol names it.
+        The subject as the protocol names it; empty for a pair.
     subject : Examined
-        The subject.
+        The subject, or the pair.
     twins : tuple of Examined
-        Its twins.
+        Its twins; of a pair, twin beside twin.
     """
 
     spec: str
     subject: Examined
     twins: tuple[Examined, ...]
+
+
+def pairs_of(
+    scanned: Mapping[str, Scanned],
+    measure: Callable[[tuple[Recording, ...]], Mapping[str, Result]],
+) -> dict[str, Scanned]:
+    """Put every two subjects side by side, and their twins likewise.
+
+    Parameters
+    ----------
+    scanned : mapping of str to Scanned
+        By subject's name.
+    measure : callable
+        Gives what the steps that compare two recordings find in a pair.
+
+    Returns
+    -------
+    dict of str to Scanned
+        By ``NAME and NAME``, in the order of the subjects.
+    """
+
+    def beside(first: Examined, second: Examined) -> Examined:
+        recordings = (*first.recordings, *second.recordings)
+        return Examined(recordings, measure(recordings))
+
+    return {
+        f"{name} and {other}": Scanned(
+            "",
+            beside(first.subject, second.subject),
+            tuple(starmap(beside, zip(first.twins, second.twins, strict=True))),
+        )
+        for (name, first), (other, second) in combinations(scanned.items(), 2)
+    }
 
 
 def try_claims(
@@ -83,7 +117,7 @@ def try_claims(
     stimuli : StimulusSet
         What was shown.
     scanned : mapping of str to Scanned
-        By subject's name.
+        By subject's name, and pairs by theirs.
     say : callable
         Is told what is being done.
 
@@ -95,6 +129,8 @@ def try_claims(
     cases: list[Case] = []
     inputs: set[str] = set()
     for claim in protocol.claims:
+        if not protocol.n_tests(claim):
+            say(f"not judged: {claim.name}: it compares subjects, and there is one")
         made, calibrations = _cases(keeper, protocol, claim, stimuli, scanned, say)
         cases += made
         inputs.update(calibrations)
@@ -144,7 +180,7 @@ def _cases(
     benches = {
         name: _bench(keeper, protocol, claim, of)
         for name, of in scanned.items()
-        if claim.subjects in ("each", "all", of.spec)
+        if claim.subjects in ("each", "all", of.spec) and claim.step in of.subject.results
     }
     calibrations: dict[str, Calibration] = {}
     ids: list[str] = []
@@ -153,7 +189,7 @@ def _cases(
             say(f"calibrating {bench.instrument.name} at the size of {name}")
             calibrations[name], entry = _calibrate(keeper, protocol, stimuli, bench)
             ids.append(entry.id)
-    if claim.subjects == "all":
+    if claim.subjects == "all" and benches:
         return [Case("all", benches, calibrations)], ids
     return [
         Case(name, {name: bench}, {k: v for k, v in calibrations.items() if k == name})
@@ -164,11 +200,14 @@ def _cases(
 def _bench(keeper: Keeper, protocol: Protocol, claim: Claim, scanned: Scanned) -> Bench:
     step = protocol.steps[claim.step]
 
-    def run(instrument: Instrument, recording: Recording, parameters: Mapping[str, Any]) -> Result:
-        return keeper.result(instrument, recording, parameters, scanned.subject.recording)
+    def run(
+        instrument: Instrument, recordings: tuple[Recording, ...], parameters: Mapping[str, Any]
+    ) -> Result:
+        return keeper.result(instrument, recordings, parameters, scanned.subject.recordings)
 
     # The claim's own test takes more draws than exploring does, and only of what it is about.
-    draws = dict.fromkeys(("n_permutations", "n_bootstrap"), protocol.claim_permutations)
+    counts = ("n_permutations", "n_bootstrap", "n_jackknife")
+    draws = dict.fromkeys(counts, protocol.claim_permutations)
     own = {
         **step.parameters,
         **step.instrument.only(claim.variable),
@@ -178,8 +217,8 @@ def _bench(keeper: Keeper, protocol: Protocol, claim: Claim, scanned: Scanned) -
         claim=claim,
         instrument=step.instrument,
         parameters=step.parameters,
-        recording=scanned.subject.recording,
-        result=run(step.instrument, scanned.subject.recording, own),
+        recordings=scanned.subject.recordings,
+        result=run(step.instrument, scanned.subject.recordings, own),
         twins=tuple(twin.results[claim.step] for twin in scanned.twins),
         alpha=protocol.alpha,
         run=run,
@@ -189,13 +228,18 @@ def _bench(keeper: Keeper, protocol: Protocol, claim: Claim, scanned: Scanned) -
 def _calibrate(
     keeper: Keeper, protocol: Protocol, stimuli: StimulusSet, bench: Bench
 ) -> tuple[Calibration, LedgerEntry]:
-    sizes = bench.recording[bench.site].sizes
-    n_units = math.prod(size for dim, size in sizes.items() if dim not in ("stimulus", "layer"))
+    n_units = [_n_units(recording, bench.site) for recording in bench.recordings]
     calibration = calibration_of(protocol, bench.claim, stimuli, n_units)
-    parameters = {"claim": bench.claim.name, "subject": bench.recording.name, "n_units": n_units}
+    names = [recording.name for recording in bench.recordings]
+    parameters = {"claim": bench.claim.name, "subject": " and ".join(names), "n_units": n_units}
     path = keeper.run.path / "calibrations" / f"{fingerprint(parameters)[:16]}.json"
     content = json.dumps(calibration.to_dict(), indent=1) + "\n"
     inputs = (keeper.stimuli(stimuli).id,)
     return calibration, keeper.file(
         "calibration", path, content, inputs=inputs, parameters=parameters
     )
+
+
+def _n_units(recording: Recording, site: str) -> int:
+    sizes = recording[site].sizes
+    return math.prod(size for dim, size in sizes.items() if dim not in ("stimulus", "layer"))

@@ -6,7 +6,6 @@ from typing import Any
 
 from cortiscope.analyses import Result
 from cortiscope.claims.bench import Bench
-from cortiscope.claims.effect import Effect
 from cortiscope.claims.evidence import Evidence
 
 
@@ -32,8 +31,3 @@ def persists(bench: Bench, control: str, results: dict[str, Result]) -> Evidence
         }
         numbers[condition] = values
     return Evidence(control, survived, "; ".join(parts), numbers)
-
-
-def smallest_p(effect: Effect) -> float:
-    """Smallest p-value that the draws behind an effect can give."""
-    return 1.0 / (len(effect.null) + (not effect.exhaustive))

@@ -55,8 +55,7 @@ def multiverse(bench: Bench) -> Evidence:
 def _specifications(bench: Bench) -> list[tuple[str, dict[str, Any]]]:
     parameters = bench.parameters
     specifications: list[tuple[str, dict[str, Any]]] = [("as the protocol says", {})]
-    if "ridge" in parameters:
-        ridge = float(parameters["ridge"])
+    if isinstance(ridge := parameters.get("ridge"), int | float):
         specifications += [
             (f"ridge {ridge * factor:g}", {"ridge": ridge * factor}) for factor in (0.1, 10, 100)
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cortiscope.claims.bench import Bench
 from cortiscope.claims.controls._again import persists
@@ -22,18 +23,33 @@ def outlier_units(bench: Bench) -> Evidence:
     Evidence
         Survived when the effect holds without them, or when there are none.
     """
-    site = bench.site
-    x = bench.recording[site].values
-    size = np.sqrt(np.mean(np.square(x, dtype=np.float64), axis=0))
-    median = np.median(size, axis=-1, keepdims=True)
-    massive = (size > _MASSIVE * np.maximum(median, 1e-300)).reshape(-1, x.shape[-1]).any(axis=0)
-    if not massive.any():
+    n_massive = [int(_massive(recording, bench.site).sum()) for recording in bench.recordings]
+    if not any(n_massive):
         return Evidence("outlier_units", True, "no unit has massive activation", {"n_units": 0})
-    without = Recording.from_arrays(
-        {site: x[..., ~massive]},
-        stimuli=bench.recording.table,
-        name=f"{bench.recording.name} without {int(massive.sum())} massive units",
-    )
-    return persists(
-        bench, "outlier_units", {f"without {int(massive.sum())} units": bench.again(without)}
+    said = " and ".join(map(str, n_massive))
+    again = bench.again(lambda recording: _without_massive(recording, bench.site))
+    return persists(bench, "outlier_units", {f"without {said} units": again})
+
+
+def _massive(recording: Recording, site: str) -> NDArray[np.bool_]:
+    """Which units are massive at any layer; heads by their units. Read layer by layer."""
+    massive = np.zeros(recording[site].shape[-1], dtype=np.bool_)
+    for layer in recording.layers(site):
+        x = recording.layer(site, layer)
+        size = np.sqrt(np.mean(np.square(x, dtype=np.float64), axis=0))
+        median = np.median(size, axis=-1, keepdims=True)
+        outlying = size > _MASSIVE * np.maximum(median, 1e-300)
+        massive |= outlying.reshape(-1, len(massive)).any(axis=0)
+    return massive
+
+
+def _without_massive(recording: Recording, site: str) -> Recording:
+    massive = _massive(recording, site)
+    if not massive.any():
+        return recording
+    return Recording.from_arrays(
+        {site: recording[site].values[..., ~massive]},
+        stimuli=recording.table,
+        layers={site: recording.layers(site)},
+        name=f"{recording.name} without {int(massive.sum())} massive units",
     )

@@ -17,6 +17,9 @@ def permuted_words(bench: Bench) -> Evidence:
         Survived when its p-value is at most the level of the study.
     """
     effect = bench.effect
+    if not effect.null.size:
+        name = bench.instrument.name
+        return Evidence("permuted_words", None, f"could not run: {name} permutes no words")
     p = effect.p_value(bench.claim)
     low, high = np.quantile(effect.null, [0.025, 0.975])
     return Evidence(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import HashingVectorizer
 
 from cortiscope.claims.bench import Bench
+from cortiscope.claims.effect import Effect
 from cortiscope.claims.evidence import Evidence
 from cortiscope.scanning import Recording
 from cortiscope.statistics import percentile_interval
@@ -29,6 +30,9 @@ def surface(bench: Bench) -> Evidence:
         Survived when activations add to the surface: the 95% interval of the difference, over
         the same resamples of words, lies above zero.
     """
+    if bench.instrument.is_of_pairs:
+        name = bench.instrument.name
+        return Evidence("surface", None, f"could not run: {name} compares two recordings")
     site = bench.site
     words = _targets(bench.recording, bench.groups)
     if words is None:
@@ -38,16 +42,14 @@ def surface(bench: Bench) -> Evidence:
     x = x.reshape(len(x), x.shape[1], -1)
     alone = np.repeat(features[:, None], x.shape[1], axis=1)
     both = np.concatenate([alone, _equal_variance(x)], axis=2)
-    table = bench.recording.table
-    baseline, nested = (
-        bench.effect_in(
-            bench.again(Recording.from_arrays({site: values}, stimuli=table, name=name))
-        )
-        for name, values in (
-            (f"surface of {bench.recording.name}", alone),
-            (f"surface and {bench.recording.name}", both),
-        )
-    )
+    table, name, layers = bench.recording.table, bench.recording.name, bench.recording.layers(site)
+
+    def measured(values: NDArray[np.float32], called: str) -> Effect:
+        made = Recording.from_arrays({site: values}, table, layers={site: layers}, name=called)
+        return bench.effect_in(bench.again(lambda _: made))
+
+    baseline = measured(alone, f"surface of {name}")
+    nested = measured(both, f"surface and {name}")
     sign = -1.0 if bench.claim.kind == "less" else 1.0
     low, high = percentile_interval(nested.draws - baseline.draws)
     added = nested.estimate - baseline.estimate

@@ -133,8 +133,11 @@ def _protocol(
         "attention": attention,
     }
     if permutations is not None:
-        draws = {"n_permutations": permutations, "n_bootstrap": permutations}
-        changes["steps"] = dict.fromkeys(Protocol.load(study).steps, draws)
+        counts = ("n_permutations", "n_bootstrap", "n_jackknife")
+        changes["steps"] = {
+            name: step.instrument.accepted(dict.fromkeys(counts, permutations))
+            for name, step in Protocol.load(study).steps.items()
+        }
         changes["claim_permutations"] = permutations
     return Protocol.load(study, **{key: v for key, v in changes.items() if v is not None})
 

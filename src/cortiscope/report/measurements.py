@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cortiscope.analyses import INSTRUMENTS, Instrument
+from markupsafe import Markup
+
+from cortiscope.analyses import INSTRUMENTS, Instrument, Result
 from cortiscope.report.comparison import ANALYSIS
 from cortiscope.report.contents import Contents, Examined
-from cortiscope.report.estimates import EstimateTable, estimate_tables
+from cortiscope.report.estimates import EstimateTable, estimate, estimate_tables
 from cortiscope.report.figures import Figure, page_figure
-from cortiscope.report.numbers import listed
+from cortiscope.report.numbers import NOTHING, listed, spaced
+from cortiscope.report.table import Cell, Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,10 +34,15 @@ class MeasuringStep:
     instrument: Instrument
     examined: tuple[Examined, ...]
 
+    @property
+    def between(self) -> Table | None:
+        """Every subject against every other, where the step compares two."""
+        return _between(self) if self.instrument.is_of_pairs else None
+
 
 @dataclass(frozen=True)
 class Measured:
-    """What one subject showed, beside its twins.
+    """What one subject, or one pair, showed, beside its twins.
 
     Attributes
     ----------
@@ -41,13 +50,16 @@ class Measured:
         The subject's.
     figure : Figure
         The instrument's own.
-    tables : list of list of EstimateTable
-        Of the subject, then of each twin.
+    tables : list of EstimateTable
+        Its estimates.
+    twins : Table or None
+        The single numbers of its untrained twins beside its own.
     """
 
     name: str
     figure: Figure
-    tables: list[list[EstimateTable]]
+    tables: list[EstimateTable]
+    twins: Table | None
 
 
 def measuring_steps(contents: Contents) -> list[MeasuringStep]:
@@ -121,5 +133,46 @@ def _measured(step: MeasuringStep, examined: Examined, identifier: str) -> Measu
             identifier,
             f"{step.instrument.summary}: {of_whom}; the tables below hold the values.",
         ),
-        [estimate_tables(result, label) for label, result in labelled.items()],
+        estimate_tables(labelled[name], name),
+        _beside_twins(labelled) if examined.twins else None,
+    )
+
+
+def _beside_twins(labelled: Mapping[str, Result]) -> Table | None:
+    """Lay out the single numbers of the twins; their other values are in the run."""
+    twins = dict(list(labelled.items())[1:])
+    first = next(iter(twins.values()))
+    single = [str(name) for name, values in first.estimates.data_vars.items() if not values.dims]
+    if not single:
+        return None
+    return Table(
+        caption="The same single numbers of the untrained twins.",
+        columns=("statistic", *twins),
+        align="l" + "r" * len(twins),
+        rows=tuple(
+            (spaced(name), *(estimate(result, name).value for result in twins.values()))
+            for name in single
+        ),
+    )
+
+
+def _between(step: MeasuringStep) -> Table:
+    """Lay out a step's headline, with its interval, for every two subjects."""
+    found = {pair.subject.name: pair.subject.results[step.name] for pair in step.examined}
+    pairs = [tuple(name.split(" and ", 1)) for name in found]
+    names = list(dict.fromkeys(name for pair in pairs for name in pair))
+    headline = step.instrument.headline
+
+    def cell(row: str, column: str) -> Cell:
+        result = found.get(f"{row} and {column}") or found.get(f"{column} and {row}")
+        if result is None:
+            return NOTHING
+        value, interval, _ = estimate(result, headline).cells
+        return Markup("{} {}").format(value, interval)
+
+    return Table(
+        caption=f"{spaced(headline)} [95% interval] of every two subjects.",
+        columns=("", *names),
+        align="l" + "r" * len(names),
+        rows=tuple((row, *(cell(row, column) for column in names)) for row in names),
     )

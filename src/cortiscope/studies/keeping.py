@@ -13,12 +13,13 @@ from cortiscope.errors import InputError
 from cortiscope.ledger import LedgerEntry, Run, write_atomically
 from cortiscope.scanning import Recording, scan
 from cortiscope.stimuli import StimulusSet
+from cortiscope.studies.archived_subject import ArchivedSubject
 from cortiscope.studies.phantom_subject import PhantomSubject
 from cortiscope.studies.protocol import Protocol
 from cortiscope.subjects import Subject
 
 # Who may lie in the scanner.
-Lying = Subject | PhantomSubject
+Lying = Subject | PhantomSubject | ArchivedSubject
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +72,11 @@ class Keeper:
             "batch_size": protocol.batch_size,
             "dtype": protocol.store_dtype,
         }
-        if isinstance(subject, PhantomSubject):
-            recording = subject.recording(stimuli, store)
-        else:
+        if isinstance(subject, Subject):
             recording = scan(subject, stimuli, out=store, **parameters)
+        else:
+            recording = subject.recording(stimuli, store)
+            parameters |= subject.parameters
         entry = self.run.record(
             "recording", store, inputs=inputs, parameters=parameters, content=recording.fingerprint
         )

@@ -88,6 +88,16 @@ class PhantomSubject:
         """The name as it may stand in a file name."""
         return re.sub(r"[^A-Za-z0-9._-]+", "-", self.name).strip("-.")
 
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """The one site of every phantom."""
+        return ("resid_post",)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """How it was recorded: as the protocol says."""
+        return {}
+
     def twin(self, seed: int) -> PhantomSubject:
         """Make the background alone, as an untrained network is to a trained one."""
         own = int(fingerprint([self.name, seed])[:8], 16)  # no two phantoms share a twin

@@ -10,7 +10,7 @@ from pathlib import Path
 from cortiscope.claims import CALIBRATION, Calibration
 from cortiscope.scanning import Plan, plan
 from cortiscope.stimuli import StimulusSet
-from cortiscope.studies.phantom_subject import PhantomSubject
+from cortiscope.studies.keeping import Lying
 from cortiscope.studies.power import calibration_of
 from cortiscope.studies.protocol import Protocol
 from cortiscope.studies.runner import load_subject
@@ -100,7 +100,7 @@ def plan_study(
     return StudyPlan(scans, protocol.n_twins, power)
 
 
-def _n_units(subject: Subject | PhantomSubject, site: str) -> int:
-    if isinstance(subject, PhantomSubject):
-        return subject.n_units
+def _n_units(subject: Lying, site: str) -> int:
+    if not isinstance(subject, Subject):
+        return int(subject.record()["n_units"])
     return math.prod(size for _, size in subject.anatomy.shape(site))

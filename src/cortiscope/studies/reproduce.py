@@ -265,6 +265,9 @@ def _spec_of(name: str, protocol: Protocol) -> str:
         if PhantomSubject.matches(spec):
             if PhantomSubject.parse(spec).name == name:
                 return spec
+        elif "#" in spec:
+            if spec.partition("#")[2] == name:
+                return spec
         elif name in (spec, Path(spec).name):
             return spec
     return name

@@ -11,6 +11,7 @@ from cortiscope.ledger import Run, remove_abandoned
 from cortiscope.scanning import Recording
 from cortiscope.scanning.request import resolve
 from cortiscope.stimuli import StimulusSet
+from cortiscope.studies.archived_subject import ArchivedSubject
 from cortiscope.studies.keeping import Keeper, Lying
 from cortiscope.studies.phantom_subject import PhantomSubject
 from cortiscope.studies.protocol import Protocol
@@ -92,8 +93,8 @@ def _begin(run: Run, protocol: Protocol, stimuli: StimulusSet) -> Keeper:
 
 def _check_request(subject: Lying, stimuli: StimulusSet, protocol: Protocol) -> None:
     """Refuse sites that the subject cannot be recorded at, and steps that nobody records."""
-    if isinstance(subject, PhantomSubject):
-        recorded = {"resid_post"}
+    if not isinstance(subject, Subject):
+        recorded = set(subject.sites)
     else:
         request = resolve(
             subject,
@@ -118,9 +119,11 @@ def _check_request(subject: Lying, stimuli: StimulusSet, protocol: Protocol) -> 
 def load_subject(
     spec: str, protocol: Protocol, device: str | None = None, device_map: str | None = None
 ) -> Lying:
-    """Load a subject as the protocol says, or make a phantom in its place."""
+    """Load a subject as the protocol says, or a phantom or an earlier run in its place."""
     if PhantomSubject.matches(spec):
         return PhantomSubject.parse(spec)
+    if ArchivedSubject.matches(spec):
+        return ArchivedSubject.parse(spec)
     return Subject.load(
         spec,
         revision=protocol.revision,

@@ -132,14 +132,22 @@ def _protocol(
         "model_dtype": model_dtype,
         "attention": attention,
     }
-    if permutations is not None:
-        counts = ("n_permutations", "n_bootstrap", "n_jackknife")
-        changes["steps"] = {
-            name: step.instrument.accepted(dict.fromkeys(counts, permutations))
-            for name, step in Protocol.load(study).steps.items()
-        }
-        changes["claim_permutations"] = permutations
+    changes |= _draws(study, permutations)
     return Protocol.load(study, **{key: v for key, v in changes.items() if v is not None})
+
+
+def _draws(study: str, permutations: int | None) -> dict[str, Any]:
+    """Set all draws that the steps and claims of a study make."""
+    from cortiscope.studies import Protocol
+
+    if permutations is None:
+        return {}
+    counts = ("n_permutations", "n_bootstrap", "n_jackknife")
+    steps = {
+        name: step.instrument.accepted(dict.fromkeys(counts, permutations))
+        for name, step in Protocol.load(study).steps.items()
+    }
+    return {"steps": steps, "claim_permutations": permutations}
 
 
 def _takes_protocol(command: Callable[..., None]) -> Callable[..., None]:
@@ -174,11 +182,15 @@ def run(
     change what the protocol says. The same command again goes on where an interrupted one stopped.
     Exit code 1 when a verdict is invalid.
     """
+    _run(protocol, out, device=device, device_map=device_map)
+
+
+def _run(protocol: Any, out: Path | None, **where: str | None) -> None:
     from cortiscope.report import write_report
     from cortiscope.report.terminal import summary_table, verdict_table
     from cortiscope.studies import read_verdicts, run_study, write_crate
 
-    done = run_study(protocol, out, device=device, device_map=device_map, say=_say)
+    done = run_study(protocol, out, say=_say, **where)
     report = write_report(done)
     write_crate(done)
     _out.print(summary_table(done))
@@ -186,6 +198,39 @@ def run(
     _print(f"report: {report}")
     if any(verdict["outcome"] == "invalid" for verdict in read_verdicts(done)):
         raise typer.Exit(1)
+
+
+@app.command()
+def compare(
+    subjects: Annotated[
+        list[str],
+        typer.Argument(
+            help="Folders of runs (RUN#NAME for one subject), or saved RDMs (CSV, .mat, .h5)",
+            metavar="RUN...",
+        ),
+    ],
+    study: Annotated[
+        str, typer.Option(help="Which study compares them: a shipped one, or a TOML file")
+    ] = "similarity",
+    twins: Annotated[
+        int | None, typer.Option(min=0, help="Untrained twins beside; all that every run has")
+    ] = None,
+    permutations: Annotated[
+        int | None, typer.Option(min=1, help="Permutations of the words, and resamples")
+    ] = None,
+    out: OutOption = None,
+) -> None:
+    """Compare the subjects of several runs, two at a time, layer by layer.
+
+    Their recordings are taken, nothing is scanned. A saved RDM (a brain's, a person's) can stand
+    in for a model.
+    """
+    from cortiscope.studies import comparing_protocol
+
+    protocol = comparing_protocol(
+        subjects, study, n_twins=twins, **_draws(study, permutations)
+    )
+    _run(protocol, out)
 
 
 @app.command()

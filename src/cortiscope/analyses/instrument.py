@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cortiscope.analyses.result import Result, result_id
+from cortiscope.codes import RDM
 from cortiscope.scanning import Recording
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Instrument:
         The function, which returns a Result.
     source : callable
         Returns the fingerprint of the code that the result depends on.
+    takes_rdm : bool
+        Whether the second of a pair may be an RDM, which stands in for a model.
     detects, silent_on : tuple of str
         Phantoms that it must detect, the one that calibrates it first, and those on which it must
         stay silent.
@@ -56,6 +59,7 @@ class Instrument:
     figure: Callable[[Mapping[str, Any]], go.Figure]
     headline: str
     reads: tuple[str, ...] = ("recording",)
+    takes_rdm: bool = False
     detects: tuple[str, ...] = ()
     silent_on: tuple[str, ...] = ()
     switches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -74,6 +78,14 @@ class Instrument:
         """Whether it compares two recordings."""
         return len(self.reads) == 2
 
+    def can_read(self, sources: Sequence[Recording | RDM]) -> bool:
+        """Whether it measures what lies there: one recording, a pair, or one beside an RDM."""
+        may_be_rdm = [False, self.takes_rdm][: len(self.reads)]
+        return len(sources) == len(self.reads) and all(
+            may or isinstance(source, Recording)
+            for may, source in zip(may_be_rdm, sources, strict=True)
+        )
+
     def accepted(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Keep those of some parameters that the function has."""
         known = inspect.signature(self.run).parameters
@@ -83,12 +95,12 @@ class Instrument:
         """Parameters that spare all work which a variable does not need."""
         return {name: variable in variables for name, variables in self.switches.items()}
 
-    def id_for(self, *recordings: Recording, **given: Any) -> str:
+    def id_for(self, *recordings: Recording | RDM, **given: Any) -> str:
         """Id that the result of a recording, or a pair, would have, before any work is done.
 
         Parameters
         ----------
-        *recordings : Recording
+        *recordings : Recording or RDM
             What would be analysed.
         **given
             Parameters of the function; the others have their defaults.

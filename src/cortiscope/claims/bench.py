@@ -9,13 +9,14 @@ from typing import Any
 from cortiscope.analyses import Instrument, Result
 from cortiscope.claims.claim import Claim
 from cortiscope.claims.effect import Effect
+from cortiscope.codes import RDM
 from cortiscope.scanning import Recording
 
-RunAgain = Callable[[Instrument, tuple[Recording, ...], Mapping[str, Any]], Result]
+RunAgain = Callable[[Instrument, tuple[Recording | RDM, ...], Mapping[str, Any]], Result]
 
 
 def _run(
-    instrument: Instrument, recordings: tuple[Recording, ...], parameters: Mapping[str, Any]
+    instrument: Instrument, recordings: tuple[Recording | RDM, ...], parameters: Mapping[str, Any]
 ) -> Result:
     return instrument.run(*recordings, **parameters)
 
@@ -32,7 +33,7 @@ class Bench:
         What measured it.
     parameters : mapping
         With which parameters.
-    recordings : tuple of Recording
+    recordings : tuple of Recording or RDM
         The subject's, or those of two subjects that are compared.
     result : Result
         What was measured.
@@ -47,7 +48,7 @@ class Bench:
     claim: Claim
     instrument: Instrument
     parameters: Mapping[str, Any]
-    recordings: tuple[Recording, ...]
+    recordings: tuple[Recording | RDM, ...]
     result: Result
     twins: tuple[Result, ...] = ()
     alpha: float = 0.05
@@ -56,7 +57,9 @@ class Bench:
     @property
     def recording(self) -> Recording:
         """The recording, or the first of two."""
-        return self.recordings[0]
+        first = self.recordings[0]
+        assert isinstance(first, Recording)
+        return first
 
     @property
     def site(self) -> str:
@@ -91,7 +94,10 @@ class Bench:
         self, change: Callable[[Recording], Recording] | None = None, **changed: Any
     ) -> Result:
         """Measure again, on recordings that were changed or with changed parameters."""
-        recordings = self.recordings if change is None else tuple(map(change, self.recordings))
+        recordings = tuple(
+            change(source) if change and isinstance(source, Recording) else source
+            for source in self.recordings
+        )
         return self.run(
             self.instrument,
             recordings,

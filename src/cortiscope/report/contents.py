@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, starmap
 from pathlib import Path
@@ -17,6 +17,9 @@ from cortiscope.report.frozen import Frozen, read_frozen
 from cortiscope.report.verdicts import FiledVerdict, filed_verdicts
 from cortiscope.stimuli import StimulusSet
 from cortiscope.stimuli.description import Description
+
+# In the place of a family, of what is no model.
+_RDM = "rdm"
 
 _TWIN = re.compile(r"(?P<subject>.+)--twin-(?P<seed>\d+)")
 
@@ -163,10 +166,10 @@ class Contents:
         entries = tuple(entry for entry in run.entries() if entry.kind not in ("report", "crate"))
         held = {
             kind: [entry for entry in entries if entry.kind == kind]
-            for kind in ("stimuli", "subject", "recording", "result", "control")
+            for kind in ("stimuli", "subject", "recording", "result", "control", "rdm")
         }
         for kind, found in held.items():
-            if not found and kind != "control":
+            if not found and kind not in ("control", "rdm"):
                 msg = f"the ledger of {run.path} lists no {kind}: run the study to its end first."
                 raise InputError(msg)
         stimuli = StimulusSet.open(_present(run, held["stimuli"][-1]))
@@ -184,7 +187,7 @@ class Contents:
             stimuli_id=held["stimuli"][-1].id,
             description=stimuli.describe(),
             examined=examined,
-            pairs=_pairs(run, examined, results, frozen),
+            pairs=_pairs(run, (*examined, *_rdms(held["rdm"], frozen)), results, frozen),
             results={result.id: result for result in (*results, *controls)},
             exploratory=tuple(result for result in results if not frozen.steps_of(result)),
             verdicts=filed_verdicts(run),
@@ -243,13 +246,14 @@ def _pairs(
     def beside(first: Scanned, second: Scanned) -> Scanned:
         name = f"{first.name} and {second.name}"
         found = _by_step(results, frozen, {f"{first.stem} and {second.stem}", name})
-        for step in frozen.steps_of_pairs:
+        with_rdm = _RDM in (first.record["family"], second.record["family"])
+        for step in frozen.steps_of_pairs(with_rdm):
             if step not in found:
                 msg = f"{run.path} holds no result of {name} for {step}: run the study again."
                 raise InputError(msg)
         return Scanned("", {"name": name, "family": "pair"}, found)
 
-    if not frozen.steps_of_pairs:
+    if not frozen.steps_of_pairs():
         return ()
     return tuple(
         Examined(
@@ -257,7 +261,16 @@ def _pairs(
             tuple(starmap(beside, zip(one.twins, other.twins, strict=True))),
         )
         for one, other in combinations(examined, 2)
+        if one.subject.record["family"] != _RDM
     )
+
+
+def _rdms(entries: Sequence[LedgerEntry], frozen: Frozen) -> Iterator[Examined]:
+    """Put saved RDMs in the place of subjects, and beside the others' twins."""
+    for entry in entries:
+        name = str(entry.parameters["name"])
+        saved = Scanned(entry.id, {"name": name, "family": _RDM}, {}, name)
+        yield Examined(saved, (saved,) * int(frozen.values.get("n_twins", 0)))
 
 
 def _with_twins(run: Run, scanned: list[Scanned], frozen: Frozen) -> tuple[Examined, ...]:

@@ -65,10 +65,13 @@ class Frozen:
         """Steps that read one recording."""
         return tuple(n for n, step in self.steps.items() if not step.instrument.is_of_pairs)
 
-    @property
-    def steps_of_pairs(self) -> tuple[str, ...]:
-        """Steps that compare two recordings."""
-        return tuple(n for n, step in self.steps.items() if step.instrument.is_of_pairs)
+    def steps_of_pairs(self, with_rdm: bool = False) -> tuple[str, ...]:
+        """Steps that compare two recordings, or one with an RDM."""
+        return tuple(
+            name
+            for name, step in self.steps.items()
+            if step.instrument.is_of_pairs and (step.instrument.takes_rdm or not with_rdm)
+        )
 
     def steps_of(self, result: Result) -> tuple[str, ...]:
         """Find the steps that asked for a result.

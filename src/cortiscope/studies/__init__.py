@@ -1,6 +1,7 @@
 """A protocol, and the runner that walks all the rooms with it."""
 
 from cortiscope.studies.audit import Finding, audit
+from cortiscope.studies.comparing import comparing_protocol
 from cortiscope.studies.crate import write_crate
 from cortiscope.studies.planning import StudyPlan, plan_study
 from cortiscope.studies.protocol import Protocol, Step, shipped_protocols
@@ -17,6 +18,7 @@ __all__ = [
     "Step",
     "StudyPlan",
     "audit",
+    "comparing_protocol",
     "plan_study",
     "read_verdicts",
     "reproduce",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cortiscope.analyses import Instrument, Result
+from cortiscope.codes import RDM
 from cortiscope.errors import InputError
 from cortiscope.ledger import LedgerEntry, Run, write_atomically
 from cortiscope.scanning import Recording, scan
@@ -16,6 +17,7 @@ from cortiscope.stimuli import StimulusSet
 from cortiscope.studies.archived_subject import ArchivedSubject
 from cortiscope.studies.phantom_subject import PhantomSubject
 from cortiscope.studies.protocol import Protocol
+from cortiscope.studies.saved_rdm import read_saved_rdm
 from cortiscope.subjects import Subject
 
 # Who may lie in the scanner.
@@ -83,12 +85,25 @@ class Keeper:
         self._ids[recording.fingerprint] = entry.id
         return recording
 
+    def rdm(self, spec: str) -> RDM:
+        """Keep a saved RDM, or see that the run holds this very one."""
+        rdm = read_saved_rdm(spec)
+        path = self.run.path / "rdms" / f"{rdm.name}.csv"
+        if path.exists() and RDM.read(path).fingerprint != rdm.fingerprint:
+            msg = f"{self.run.path} already holds another RDM called {rdm.name}: rename the file."
+            raise InputError(msg)
+        kept = RDM.read(rdm.save(path))
+        self._ids[kept.fingerprint] = self.run.record(
+            "rdm", path, parameters={"name": rdm.name}
+        ).id
+        return kept
+
     def result(
         self,
         instrument: Instrument,
-        recordings: tuple[Recording, ...],
+        recordings: tuple[Recording | RDM, ...],
         parameters: Mapping[str, Any],
-        parents: tuple[Recording, ...] | None = None,
+        parents: tuple[Recording | RDM, ...] | None = None,
     ) -> Result:
         """Run an instrument, or open what it gave before.
 
@@ -96,7 +111,7 @@ class Keeper:
         ----------
         instrument : Instrument
             What measures.
-        recordings : tuple of Recording
+        recordings : tuple of Recording or RDM
             What is measured: one, or a pair.
         parameters : mapping
             With which parameters.

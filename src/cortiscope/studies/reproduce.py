@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from cortiscope.analyses import INSTRUMENTS, Instrument, Result
+from cortiscope.codes import RDM
 from cortiscope.errors import CortiscopeError, InputError
 from cortiscope.ledger import LedgerEntry, Run, fingerprint
 from cortiscope.ledger.progress import track
@@ -97,7 +98,7 @@ class _Reproduction:
     wanted: set[str]
     again: dict[str, Result] = field(default_factory=dict)
     done: dict[str, Comparison] = field(default_factory=dict)
-    _recordings: dict[str, Recording] = field(default_factory=dict)
+    _recordings: dict[str, Recording | RDM] = field(default_factory=dict)
 
     def compare(self, wanted: list[LedgerEntry]) -> list[Comparison]:
         results = [entry for entry in wanted if entry.kind == "result"]
@@ -123,7 +124,7 @@ class _Reproduction:
     def stored_of(
         self,
         instrument: Instrument,
-        recordings: tuple[Recording, ...],
+        recordings: tuple[Recording | RDM, ...],
         parameters: Mapping[str, Any],
     ) -> LedgerEntry | None:
         """Find what an instrument gave of recordings, if it was kept."""
@@ -138,7 +139,7 @@ class _Reproduction:
         return self.again.get(entry.id) or self.lookup.result(entry)
 
     def compute(
-        self, entry: LedgerEntry, recordings: tuple[Recording, ...], instrument: Instrument
+        self, entry: LedgerEntry, recordings: tuple[Recording | RDM, ...], instrument: Instrument
     ) -> Result:
         """Compute a result from what it reads, and compare it; once."""
         if entry.id not in self.again:
@@ -147,14 +148,15 @@ class _Reproduction:
             self.done[entry.id] = _compare(entry, stored, self.again[entry.id])
         return self.again[entry.id]
 
-    def recording(self, entry: LedgerEntry) -> Recording:
-        """Open a recording of the run."""
+    def recording(self, entry: LedgerEntry) -> Recording | RDM:
+        """Open a recording of the run, or an RDM that stands in for one."""
         if entry.id not in self._recordings:
             path = self.lookup.run.path / entry.path
             if not path.exists():
                 msg = f"its recording {entry.path} was cleaned away: run the study again first"
                 raise InputError(msg)
-            self._recordings[entry.id] = Recording.open(path)
+            is_rdm = entry.kind == "rdm"
+            self._recordings[entry.id] = RDM.read(path) if is_rdm else Recording.open(path)
         return self._recordings[entry.id]
 
     def _compare_result(self, entry: LedgerEntry) -> None:
@@ -186,18 +188,23 @@ class _Reproduction:
             if _TWIN not in name:
                 twins = [examined[n] for n in examined if n.rpartition(_TWIN)[0] == name]
                 scanned[name] = Scanned(_spec_of(name, protocol), own, tuple(twins))
-        return scanned | pairs_of(scanned, lambda pair: self._results_of(protocol, pair))
+        rdms = {}
+        for entry in self.lookup.of_kind("rdm"):
+            rdm = self.recording(entry)
+            examined = Examined((rdm,), {})
+            rdms[rdm.name] = Scanned("", examined, (examined,) * protocol.n_twins)
+        return scanned | pairs_of(scanned | rdms, lambda pair: self._results_of(protocol, pair))
 
     def _examined(self, protocol: Protocol, recording_entry: LedgerEntry) -> Examined:
         recordings = (self.recording(recording_entry),)
         return Examined(recordings, self._results_of(protocol, recordings))
 
     def _results_of(
-        self, protocol: Protocol, recordings: tuple[Recording, ...]
+        self, protocol: Protocol, recordings: tuple[Recording | RDM, ...]
     ) -> dict[str, Result]:
         results = {}
         for name, step in protocol.steps.items():
-            if len(step.instrument.reads) == len(recordings):
+            if step.instrument.can_read(recordings):
                 entry = self.stored_of(step.instrument, recordings, step.parameters)
                 if entry is None:
                     whose = " and ".join(recording.name for recording in recordings)
@@ -223,9 +230,9 @@ class _Comparer(Keeper):
     def result(
         self,
         instrument: Instrument,
-        recordings: tuple[Recording, ...],
+        recordings: tuple[Recording | RDM, ...],
         parameters: Mapping[str, Any],
-        parents: tuple[Recording, ...] | None = None,
+        parents: tuple[Recording | RDM, ...] | None = None,
     ) -> Result:
         entry = self.reproduction.stored_of(instrument, recordings, parameters)
         if entry is None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from cortiscope.analyses import Result
+from cortiscope.codes import RDM
 from cortiscope.errors import InputError
 from cortiscope.ledger import Run, remove_abandoned
 from cortiscope.scanning import Recording
@@ -15,6 +16,7 @@ from cortiscope.studies.archived_subject import ArchivedSubject
 from cortiscope.studies.keeping import Keeper, Lying
 from cortiscope.studies.phantom_subject import PhantomSubject
 from cortiscope.studies.protocol import Protocol
+from cortiscope.studies.saved_rdm import is_saved_rdm
 from cortiscope.studies.trial import Examined, Scanned, pairs_of, try_claims
 from cortiscope.subjects import Subject
 
@@ -63,7 +65,10 @@ def run_study(
             stimuli.check_groups(**labels, n_folds=step.parameters.get("n_folds", 2))
     keeper: Keeper | None = None
     scanned: dict[str, Scanned] = {}
+    rdms = [spec for spec in protocol.subjects if is_saved_rdm(spec)]
     for spec in protocol.subjects:
+        if spec in rdms:
+            continue
         say(f"loading {spec}")
         subject = load_subject(spec, protocol, device, device_map)
         if subject.name in scanned:
@@ -77,8 +82,12 @@ def run_study(
             for lying in _with_twins(subject, protocol.n_twins)
         ]
         scanned[subject.name] = Scanned(spec, examined[0], tuple(examined[1:]))
-    assert keeper is not None  # a protocol has at least one subject
-    pairs = pairs_of(scanned, lambda pair: _measured(keeper, pair, protocol, say))
+    if keeper is None:
+        msg = "the study has RDMs alone: name a model that they are compared with."
+        raise InputError(msg)
+    kept = {spec: keeper.rdm(spec) for spec in rdms}
+    saved = {rdm.name: _saved(spec, rdm, protocol.n_twins) for spec, rdm in kept.items()}
+    pairs = pairs_of(scanned | saved, lambda pair: _measured(keeper, pair, protocol, say))
     try_claims(keeper, protocol, stimuli, scanned | pairs, say)
     return keeper.run
 
@@ -150,14 +159,20 @@ def _examine(
     return Examined((recording,), _measured(keeper, (recording,), protocol, say))
 
 
+def _saved(spec: str, rdm: RDM, n_twins: int) -> Scanned:
+    """Put an RDM in a subject's place, and beside every twin of the others."""
+    examined = Examined((rdm,), {})
+    return Scanned(spec, examined, (examined,) * n_twins)
+
+
 def _measured(
-    keeper: Keeper, recordings: tuple[Recording, ...], protocol: Protocol, say: Say
+    keeper: Keeper, recordings: tuple[Recording | RDM, ...], protocol: Protocol, say: Say
 ) -> dict[str, Result]:
-    """Take every step that reads so many recordings."""
+    """Take every step that can read what is there."""
     results = {}
     for name, step in protocol.steps.items():
-        if len(step.instrument.reads) == len(recordings):
-            whose = " and ".join(recording.subject for recording in recordings)
+        if step.instrument.can_read(recordings):
+            whose = " and ".join(recording.name for recording in recordings)
             say(f"{name}: {step.analysis} of {whose}")
             results[name] = keeper.result(step.instrument, recordings, step.parameters)
     return results

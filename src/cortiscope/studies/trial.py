@@ -19,6 +19,7 @@ from cortiscope.claims import (
     Verdict,
     judge,
 )
+from cortiscope.codes import RDM
 from cortiscope.ledger import LedgerEntry, Run, fingerprint
 from cortiscope.scanning import Recording
 from cortiscope.stimuli import StimulusSet
@@ -37,13 +38,13 @@ class Examined:
 
     Attributes
     ----------
-    recordings : tuple of Recording
+    recordings : tuple of Recording or RDM
         One, or a pair.
     results : mapping of str to Result
         By step.
     """
 
-    recordings: tuple[Recording, ...]
+    recordings: tuple[Recording | RDM, ...]
     results: Mapping[str, Result]
 
 
@@ -68,7 +69,7 @@ class Scanned:
 
 def pairs_of(
     scanned: Mapping[str, Scanned],
-    measure: Callable[[tuple[Recording, ...]], Mapping[str, Result]],
+    measure: Callable[[tuple[Recording | RDM, ...]], Mapping[str, Result]],
 ) -> dict[str, Scanned]:
     """Put every two subjects side by side, and their twins likewise.
 
@@ -201,7 +202,7 @@ def _bench(keeper: Keeper, protocol: Protocol, claim: Claim, scanned: Scanned) -
     step = protocol.steps[claim.step]
 
     def run(
-        instrument: Instrument, recordings: tuple[Recording, ...], parameters: Mapping[str, Any]
+        instrument: Instrument, recordings: tuple[Recording | RDM, ...], parameters: Mapping[str, Any]
     ) -> Result:
         return keeper.result(instrument, recordings, parameters, scanned.subject.recordings)
 
@@ -228,7 +229,9 @@ def _bench(keeper: Keeper, protocol: Protocol, claim: Claim, scanned: Scanned) -
 def _calibrate(
     keeper: Keeper, protocol: Protocol, stimuli: StimulusSet, bench: Bench
 ) -> tuple[Calibration, LedgerEntry]:
-    n_units = [_n_units(recording, bench.site) for recording in bench.recordings]
+    # What an RDM was measured from is not known: its phantom has as many units as the other.
+    known = [_n_units(recording, bench.site) for recording in bench.recordings]
+    n_units = [n or next(filter(None, known)) for n in known]
     calibration = calibration_of(protocol, bench.claim, stimuli, n_units)
     names = [recording.name for recording in bench.recordings]
     parameters = {"claim": bench.claim.name, "subject": " and ".join(names), "n_units": n_units}
@@ -240,6 +243,8 @@ def _calibrate(
     )
 
 
-def _n_units(recording: Recording, site: str) -> int:
+def _n_units(recording: Recording | RDM, site: str) -> int | None:
+    if isinstance(recording, RDM):
+        return None
     sizes = recording[site].sizes
     return math.prod(size for dim, size in sizes.items() if dim not in ("stimulus", "layer"))

@@ -227,9 +227,7 @@ def compare(
     """
     from cortiscope.studies import comparing_protocol
 
-    protocol = comparing_protocol(
-        subjects, study, n_twins=twins, **_draws(study, permutations)
-    )
+    protocol = comparing_protocol(subjects, study, n_twins=twins, **_draws(study, permutations))
     _run(protocol, out)
 
 

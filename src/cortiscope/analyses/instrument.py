@@ -14,6 +14,9 @@ from cortiscope.scanning import Recording
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+Readable = Recording | RDM
+"""What an instrument may read: a recording, or an RDM in the place of one."""
+
 
 @dataclass(frozen=True)
 class Instrument:
@@ -78,7 +81,7 @@ class Instrument:
         """Whether it compares two recordings."""
         return len(self.reads) == 2
 
-    def can_read(self, sources: Sequence[Recording | RDM]) -> bool:
+    def can_read(self, sources: Sequence[Readable]) -> bool:
         """Whether it measures what lies there: one recording, a pair, or one beside an RDM."""
         may_be_rdm = [False, self.takes_rdm][: len(self.reads)]
         return len(sources) == len(self.reads) and all(
@@ -95,7 +98,7 @@ class Instrument:
         """Parameters that spare all work which a variable does not need."""
         return {name: variable in variables for name, variables in self.switches.items()}
 
-    def id_for(self, *recordings: Recording | RDM, **given: Any) -> str:
+    def id_for(self, *recordings: Readable, **given: Any) -> str:
         """Id that the result of a recording, or a pair, would have, before any work is done.
 
         Parameters

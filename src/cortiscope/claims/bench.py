@@ -6,17 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cortiscope.analyses import Instrument, Result
+from cortiscope.analyses import Instrument, Readable, Result
 from cortiscope.claims.claim import Claim
 from cortiscope.claims.effect import Effect
-from cortiscope.codes import RDM
 from cortiscope.scanning import Recording
 
-RunAgain = Callable[[Instrument, tuple[Recording | RDM, ...], Mapping[str, Any]], Result]
+RunAgain = Callable[[Instrument, tuple[Readable, ...], Mapping[str, Any]], Result]
 
 
 def _run(
-    instrument: Instrument, recordings: tuple[Recording | RDM, ...], parameters: Mapping[str, Any]
+    instrument: Instrument, recordings: tuple[Readable, ...], parameters: Mapping[str, Any]
 ) -> Result:
     return instrument.run(*recordings, **parameters)
 
@@ -48,7 +47,7 @@ class Bench:
     claim: Claim
     instrument: Instrument
     parameters: Mapping[str, Any]
-    recordings: tuple[Recording | RDM, ...]
+    recordings: tuple[Readable, ...]
     result: Result
     twins: tuple[Result, ...] = ()
     alpha: float = 0.05

@@ -66,7 +66,7 @@ class Frozen:
         return tuple(n for n, step in self.steps.items() if not step.instrument.is_of_pairs)
 
     def steps_of_pairs(self, with_rdm: bool = False) -> tuple[str, ...]:
-        """Steps that compare two recordings, or one with an RDM."""
+        """Find the steps that compare two recordings, or one with an RDM."""
         return tuple(
             name
             for name, step in self.steps.items()

@@ -1,4 +1,4 @@
-"""A subject of an earlier run in a subject's place: its recordings are taken, nothing is scanned."""
+"""A subject of an earlier run in a subject's place: its recordings are taken, not made."""
 
 from __future__ import annotations
 

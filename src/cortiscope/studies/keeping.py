@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cortiscope.analyses import Instrument, Result
+from cortiscope.analyses import Instrument, Readable, Result
 from cortiscope.codes import RDM
 from cortiscope.errors import InputError
 from cortiscope.ledger import LedgerEntry, Run, write_atomically
@@ -93,17 +93,15 @@ class Keeper:
             msg = f"{self.run.path} already holds another RDM called {rdm.name}: rename the file."
             raise InputError(msg)
         kept = RDM.read(rdm.save(path))
-        self._ids[kept.fingerprint] = self.run.record(
-            "rdm", path, parameters={"name": rdm.name}
-        ).id
+        self._ids[kept.fingerprint] = self.run.record("rdm", path, parameters={"name": rdm.name}).id
         return kept
 
     def result(
         self,
         instrument: Instrument,
-        recordings: tuple[Recording | RDM, ...],
+        recordings: tuple[Readable, ...],
         parameters: Mapping[str, Any],
-        parents: tuple[Recording | RDM, ...] | None = None,
+        parents: tuple[Readable, ...] | None = None,
     ) -> Result:
         """Run an instrument, or open what it gave before.
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from cortiscope.analyses import INSTRUMENTS, Instrument, Result
+from cortiscope.analyses import INSTRUMENTS, Instrument, Readable, Result
 from cortiscope.codes import RDM
 from cortiscope.errors import CortiscopeError, InputError
 from cortiscope.ledger import LedgerEntry, Run, fingerprint
@@ -98,7 +98,7 @@ class _Reproduction:
     wanted: set[str]
     again: dict[str, Result] = field(default_factory=dict)
     done: dict[str, Comparison] = field(default_factory=dict)
-    _recordings: dict[str, Recording | RDM] = field(default_factory=dict)
+    _recordings: dict[str, Readable] = field(default_factory=dict)
 
     def compare(self, wanted: list[LedgerEntry]) -> list[Comparison]:
         results = [entry for entry in wanted if entry.kind == "result"]
@@ -124,7 +124,7 @@ class _Reproduction:
     def stored_of(
         self,
         instrument: Instrument,
-        recordings: tuple[Recording | RDM, ...],
+        recordings: tuple[Readable, ...],
         parameters: Mapping[str, Any],
     ) -> LedgerEntry | None:
         """Find what an instrument gave of recordings, if it was kept."""
@@ -139,7 +139,7 @@ class _Reproduction:
         return self.again.get(entry.id) or self.lookup.result(entry)
 
     def compute(
-        self, entry: LedgerEntry, recordings: tuple[Recording | RDM, ...], instrument: Instrument
+        self, entry: LedgerEntry, recordings: tuple[Readable, ...], instrument: Instrument
     ) -> Result:
         """Compute a result from what it reads, and compare it; once."""
         if entry.id not in self.again:
@@ -148,7 +148,7 @@ class _Reproduction:
             self.done[entry.id] = _compare(entry, stored, self.again[entry.id])
         return self.again[entry.id]
 
-    def recording(self, entry: LedgerEntry) -> Recording | RDM:
+    def recording(self, entry: LedgerEntry) -> Readable:
         """Open a recording of the run, or an RDM that stands in for one."""
         if entry.id not in self._recordings:
             path = self.lookup.run.path / entry.path
@@ -191,8 +191,8 @@ class _Reproduction:
         rdms = {}
         for entry in self.lookup.of_kind("rdm"):
             rdm = self.recording(entry)
-            examined = Examined((rdm,), {})
-            rdms[rdm.name] = Scanned("", examined, (examined,) * protocol.n_twins)
+            lying = Examined((rdm,), {})
+            rdms[rdm.name] = Scanned("", lying, (lying,) * protocol.n_twins)
         return scanned | pairs_of(scanned | rdms, lambda pair: self._results_of(protocol, pair))
 
     def _examined(self, protocol: Protocol, recording_entry: LedgerEntry) -> Examined:
@@ -200,7 +200,7 @@ class _Reproduction:
         return Examined(recordings, self._results_of(protocol, recordings))
 
     def _results_of(
-        self, protocol: Protocol, recordings: tuple[Recording | RDM, ...]
+        self, protocol: Protocol, recordings: tuple[Readable, ...]
     ) -> dict[str, Result]:
         results = {}
         for name, step in protocol.steps.items():
@@ -230,9 +230,9 @@ class _Comparer(Keeper):
     def result(
         self,
         instrument: Instrument,
-        recordings: tuple[Recording | RDM, ...],
+        recordings: tuple[Readable, ...],
         parameters: Mapping[str, Any],
-        parents: tuple[Recording | RDM, ...] | None = None,
+        parents: tuple[Readable, ...] | None = None,
     ) -> Result:
         entry = self.reproduction.stored_of(instrument, recordings, parameters)
         if entry is None:

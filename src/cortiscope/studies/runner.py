@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from cortiscope.analyses import Result
+from cortiscope.analyses import Readable, Result
 from cortiscope.codes import RDM
 from cortiscope.errors import InputError
 from cortiscope.ledger import Run, remove_abandoned
-from cortiscope.scanning import Recording
 from cortiscope.scanning.request import resolve
 from cortiscope.stimuli import StimulusSet
 from cortiscope.studies.archived_subject import ArchivedSubject
@@ -166,7 +165,7 @@ def _saved(spec: str, rdm: RDM, n_twins: int) -> Scanned:
 
 
 def _measured(
-    keeper: Keeper, recordings: tuple[Recording | RDM, ...], protocol: Protocol, say: Say
+    keeper: Keeper, recordings: tuple[Readable, ...], protocol: Protocol, say: Say
 ) -> dict[str, Result]:
     """Take every step that can read what is there."""
     results = {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import combinations, starmap
 from typing import Any
 
-from cortiscope.analyses import Instrument, Result
+from cortiscope.analyses import Instrument, Readable, Result
 from cortiscope.claims import (
     CALIBRATION,
     Bench,
@@ -21,7 +21,6 @@ from cortiscope.claims import (
 )
 from cortiscope.codes import RDM
 from cortiscope.ledger import LedgerEntry, Run, fingerprint
-from cortiscope.scanning import Recording
 from cortiscope.stimuli import StimulusSet
 from cortiscope.studies.keeping import Keeper
 from cortiscope.studies.power import calibration_of
@@ -44,7 +43,7 @@ class Examined:
         By step.
     """
 
-    recordings: tuple[Recording | RDM, ...]
+    recordings: tuple[Readable, ...]
     results: Mapping[str, Result]
 
 
@@ -69,7 +68,7 @@ class Scanned:
 
 def pairs_of(
     scanned: Mapping[str, Scanned],
-    measure: Callable[[tuple[Recording | RDM, ...]], Mapping[str, Result]],
+    measure: Callable[[tuple[Readable, ...]], Mapping[str, Result]],
 ) -> dict[str, Scanned]:
     """Put every two subjects side by side, and their twins likewise.
 
@@ -202,7 +201,9 @@ def _bench(keeper: Keeper, protocol: Protocol, claim: Claim, scanned: Scanned) -
     step = protocol.steps[claim.step]
 
     def run(
-        instrument: Instrument, recordings: tuple[Recording | RDM, ...], parameters: Mapping[str, Any]
+        instrument: Instrument,
+        recordings: tuple[Readable, ...],
+        parameters: Mapping[str, Any],
     ) -> Result:
         return keeper.result(instrument, recordings, parameters, scanned.subject.recordings)
 
@@ -243,7 +244,7 @@ def _calibrate(
     )
 
 
-def _n_units(recording: Recording | RDM, site: str) -> int | None:
+def _n_units(recording: Readable, site: str) -> int | None:
     if isinstance(recording, RDM):
         return None
     sizes = recording[site].sizes

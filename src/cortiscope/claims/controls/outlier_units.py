@@ -23,7 +23,11 @@ def outlier_units(bench: Bench) -> Evidence:
     Evidence
         Survived when the effect holds without them, or when there are none.
     """
-    n_massive = [int(_massive(recording, bench.site).sum()) for recording in bench.recordings if isinstance(recording, Recording)]
+    n_massive = [
+        int(_massive(recording, bench.site).sum())
+        for recording in bench.recordings
+        if isinstance(recording, Recording)
+    ]
     if not any(n_massive):
         return Evidence("outlier_units", True, "no unit has massive activation", {"n_units": 0})
     said = " and ".join(map(str, n_massive))

@@ -278,7 +278,7 @@ def _with_twins(run: Run, scanned: list[Scanned], frozen: Frozen) -> tuple[Exami
     for subject in scanned:
         if _TWIN.fullmatch(subject.name):
             continue
-        if not subject.results:
+        if not subject.results and not frozen.steps_of_pairs():
             msg = (
                 f"{run.path} holds no result of {subject.name} for a step that this version knows: "
                 "run the study to its end first, with its instruments installed."

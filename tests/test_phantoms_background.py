@@ -46,7 +46,16 @@ def test_every_phantom_at_any_design(design, seed):
 @given(DESIGNS, st.integers(0, 100))
 @pytest.mark.parametrize(
     "name",
-    ["direction", "selective_units", "patch", "subspace", "xor", "surface", "training_words"],
+    [
+        "direction",
+        "selective_units",
+        "patch",
+        "subspace",
+        "xor",
+        "overshadowed",
+        "surface",
+        "training_words",
+    ],
 )
 def test_what_is_planted_in_a_word_is_in_all_its_sentences(name, design, seed):
     added = _made(name, design, seed, strength=50.0) - _made(name, design, seed, strength=0.0)
@@ -133,6 +142,7 @@ def test_a_recording_says_how_it_was_made():
         ("patch", {"n_selective": 17}, "n_selective is 17; give 1 to 16"),
         ("selective_units", {"n_selective": 16}, "n_selective is 16; give 1 to 15"),
         ("subspace", {"shares": (0.5, 0.0)}, "give numbers above 0"),
+        ("overshadowed", {"share_faint": 2.0}, "give a share of 0 to 1"),
         ("surface", {"contrast": 2}, "contrast of the surface is 2"),
         ("training_words", {"identity": -1}, "identity of words is -1"),
         ("modular", {"n_modules": 17}, "n_modules is 17"),

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import RidgeClassifier
 from sklearn.neural_network import MLPClassifier
 
+from cortiscope import InputError
 from cortiscope.phantoms import PHANTOMS, PhantomDesign
 
 LARGE = PhantomDesign.balanced(n_categories=4, n_words=2000, n_frames=1, n_units=64)
@@ -56,6 +57,17 @@ def test_planted_units_have_d_prime_and_no_others(name):
         mine = selective[category]
         free = mine | ~selective.any(axis=0)
         _assert_d_prime(x[:, free], LARGE.category == category, STRENGTH * mine[free])
+
+
+def test_some_categories_alone_can_have_units():
+    truth = PHANTOMS["selective_units"].truth(LARGE, 0, n_selective=6, n_tuned=2)
+    assert truth["is_selective"].sum("unit").values.tolist() == [6, 6, 0, 0]
+    x = _activations("selective_units", n_selective=6, n_tuned=2)
+    mine = truth["is_selective"].values[1]
+    _assert_d_prime(x[:, mine], LARGE.category == 1, STRENGTH)
+    for n_tuned in (0, 5):
+        with pytest.raises(InputError, match=f"n_tuned is {n_tuned}; give 1 to 4"):
+            _activations("selective_units", n_tuned=n_tuned)
 
 
 @settings(max_examples=50, deadline=None)
@@ -153,3 +165,20 @@ def test_a_small_network_reads_xor_where_a_line_does_not():
     line = RidgeClassifier().fit(x[train], design.category[train])
     assert network.score(x[~train], design.category[~train]) > 0.8
     assert line.score(x[~train], design.category[~train]) < 0.57
+
+
+def test_overshadowed_words_lie_apart_along_their_own_direction_and_anywhere_along_the_plain():
+    strength = 100.0  # it drowns the background
+    x = _activations("overshadowed", strength=strength, separation=1.5, spread=0.5)
+    truth = PHANTOMS["overshadowed"].truth(LARGE, 0, separation=1.5, spread=0.5)
+    assert truth["is_faint"].values.tolist() == [False, False, False, True]
+    along = x @ truth["direction"].values.T
+    category = LARGE.category
+    plain, faint = along[category < 3], along[category == 3]
+    for owner in range(3):  # one place for all words of a category, another for all others
+        own = plain[category[category < 3] == owner]
+        assert own[:, owner].std() < 0.05 * np.abs(own[:, owner]).mean()
+        ratio = faint[:, owner].std() / own[:, owner].mean()
+        assert ratio == pytest.approx(0.5, abs=0.03)
+        assert faint[:, owner].mean() / own[:, owner].mean() == pytest.approx(0.0, abs=0.05)
+    _assert_d_prime(along[:, 3], category == 3, 1.5)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cortiscope import InputError
 from cortiscope.phantoms import PHANTOMS, Background, PhantomDesign, Scene
 
 N_MODULES = 4
@@ -92,3 +93,26 @@ def test_the_power_law_keeps_the_words_of_the_background():
     np.testing.assert_allclose(
         _within_frames("power_law", design), _within_frames("noise", design), atol=1e-5
     )
+
+
+def test_words_lie_alike_in_phantoms_of_other_seeds_and_sizes():
+    wider = PhantomDesign.balanced(n_categories=2, n_words=3000, n_frames=2, n_units=160)
+    one, other = (
+        PHANTOMS["shared_geometry"].truth(design, seed)
+        for design, seed in ((DESIGN, 1), (wider, 2))
+    )
+    np.testing.assert_array_equal(one["place"], other["place"])
+    assert one["axis"].shape == (10, 64)
+    assert other["axis"].shape == (10, 160)
+    place = one["place"].values
+    covariance = np.cov(place.T)
+    np.testing.assert_allclose(covariance, np.eye(10), atol=5 * np.sqrt(2 / len(place)))
+
+
+def test_a_shared_geometry_varies_as_much_as_the_background_does():
+    before, after = (_within_frames(name) for name in ("noise", "shared_geometry"))
+    added = (after - before).var(axis=0).sum()
+    sd = PHANTOMS["shared_geometry"].truth(DESIGN, 0)["sd"].values
+    assert added == pytest.approx((sd**2).sum(), rel=0.05)
+    with pytest.raises(InputError, match="n_dimensions is 0; give 1 or more"):
+        PHANTOMS["shared_geometry"].make(DESIGN, 0, n_dimensions=0)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cortiscope.errors import InputError
+from cortiscope.ledger import fingerprint
 from cortiscope.phantoms.background import power_law
 from cortiscope.phantoms.phantom import Effect
 from cortiscope.phantoms.scene import Scene, latents
@@ -114,6 +115,46 @@ def plant_power_law(
         scene.turned(eigenvalues) - scene.activations(),
         {"eigenvalue": (("axis",), eigenvalues)},
     )
+
+
+def plant_shared_geometry(
+    scene: Scene, rng: np.random.Generator, *, n_dimensions: int = 10
+) -> Effect:
+    """Lay words out in the same way in every recording of them, along other axes in each.
+
+    Where a word lies follows from the word, whatever the seed: phantoms of different seeds and
+    numbers of units share their geometry and nothing else. It has nothing to do with categories.
+
+    Parameters
+    ----------
+    scene : Scene
+        Where it is planted.
+    rng : Generator
+        Where chance comes from: the axes.
+    n_dimensions : int
+        Dimensions in which words lie, of equal variance; their axes are orthogonal as long as
+        there are units enough.
+
+    Returns
+    -------
+    Effect
+        Truth: ``place`` (word, dimension), ``axis`` (dimension, unit), of length 1.
+    """
+    design = scene.design
+    if n_dimensions < 1:
+        raise InputError(f"A phantom's n_dimensions is {n_dimensions}; give 1 or more.")
+    places = np.stack([_place_of(word, n_dimensions) for word in design.words])
+    axes = scene.directions(rng, n_dimensions)
+    variance = float((scene.sd_of_units**2).sum()) / n_dimensions
+    return Effect(
+        scene.by_word(np.sqrt(variance) * places @ axes),
+        {"place": (("word", "dimension"), places), "axis": (("dimension", "unit"), axes)},
+    )
+
+
+def _place_of(word: str, n_dimensions: int) -> NDArray[np.float64]:
+    """Draw where a word lies, standard normal in each dimension, from its name alone."""
+    return np.random.default_rng(int(fingerprint(word), 16)).standard_normal(n_dimensions)
 
 
 def _modules(

@@ -7,6 +7,7 @@ import sys
 from cortiscope.ledger import source_fingerprint
 from cortiscope.phantoms.categories import (
     plant_direction,
+    plant_overshadowed,
     plant_patch,
     plant_subspace,
     plant_units,
@@ -18,6 +19,7 @@ from cortiscope.phantoms.geometry import (
     plant_no_modules,
     plant_nothing,
     plant_power_law,
+    plant_shared_geometry,
 )
 from cortiscope.phantoms.phantom import Phantom
 from cortiscope.plugins import with_plugins
@@ -62,6 +64,12 @@ _BUILT_IN = (
         plant_xor,
     ),
     Phantom(
+        "overshadowed",
+        "some categories faintly, in words that vary along what tells the others apart",
+        "ten times the background's standard deviation along each direction",
+        plant_overshadowed,
+    ),
+    Phantom(
         "surface",
         "length and letters of words, in which categories differ",
         "one standard deviation of a feature moves words by one of the background",
@@ -84,6 +92,12 @@ _BUILT_IN = (
         "the signals of modules, each spread over all units",
         "as in modular: the eigenvalues are the same",
         plant_no_modules,
+    ),
+    Phantom(
+        "shared_geometry",
+        "where words lie, the same in phantoms of every seed",
+        "as much variance over words as the background has in all units within a frame",
+        plant_shared_geometry,
     ),
     Phantom(
         "power_law",

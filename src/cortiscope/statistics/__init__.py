@@ -1,11 +1,46 @@
 """Folds, permutations, intervals and corrections: exact, and grouped by word."""
 
+from cortiscope.statistics.control_task import ControlTask, control_task
+from cortiscope.statistics.dimensionality import covariance_participation, pca_dimensions, two_nn
+from cortiscope.statistics.directions import ridge_directions
+from cortiscope.statistics.dissimilarity import (
+    correlation_distances,
+    crossnobis_distances,
+    euclidean_distances,
+    noise_kernel,
+)
+from cortiscope.statistics.erasure import (
+    FoldSpace,
+    LinearEraser,
+    fold_spaces,
+    leace_eraser,
+    mean_difference_eraser,
+)
 from cortiscope.statistics.folds import Folds
 from cortiscope.statistics.intervals import bootstrap_words, percentile_interval
 from cortiscope.statistics.jackknife import jackknife_draws, jackknife_words
+from cortiscope.statistics.logistic import LogisticReader, logistic_scores
+from cortiscope.statistics.mlp import MlpProblem, MlpSetting, mlp_scores
+from cortiscope.statistics.nullspace import (
+    NullspaceProjection,
+    nullspace_ranks,
+    nullspace_scores,
+)
+from cortiscope.statistics.paired_auc import PairedAuc
 from cortiscope.statistics.parallel import map_in_threads
 from cortiscope.statistics.permutation import Null, permute_within_folds
+from cortiscope.statistics.probe_spread import probe_spread
 from cortiscope.statistics.proportions import binomial_interval
+from cortiscope.statistics.rdm_comparison import (
+    RankCorrelations,
+    RankedRdms,
+    n_conditions_of,
+    noise_ceiling,
+    pairs_among,
+    permuted_rank_correlations,
+    rank_correlations,
+    subset_rank_correlations,
+)
 from cortiscope.statistics.reading import LayerReader, Reading
 from cortiscope.statistics.ridge import FoldOperator, fold_operators
 from cortiscope.statistics.scores import (
@@ -13,24 +48,128 @@ from cortiscope.statistics.scores import (
     auc_of_words,
     auc_pairs,
     balanced_accuracy,
+    confusion_matrix,
 )
+from cortiscope.statistics.selectivity import (
+    Replication,
+    compare_halves,
+    d_prime,
+    half_d_prime,
+    hypergeometric_overlap,
+    replicate,
+    spearman_brown,
+)
+from cortiscope.statistics.similarity import (
+    biased_structure,
+    cosine_matrix,
+    debiased_structure,
+    gram_matrix,
+    linear_cka,
+    neighbour_structure,
+)
+from cortiscope.statistics.split_halves import overlap_of_n90, split_half_overlap
+from cortiscope.statistics.spread import (
+    DirectionSpread,
+    direction_spread,
+    unbiased_powers,
+    units_holding,
+)
+from cortiscope.statistics.structures import (
+    Structure,
+    permute_items,
+    permuted_similarities,
+    similarities,
+    structures_of,
+    subset_similarities,
+)
+from cortiscope.statistics.transfer import TransferReader
+from cortiscope.statistics.tuning import NestedFolds
+from cortiscope.statistics.word_pairs import aucs_of_words
+from cortiscope.statistics.word_sums import SplitHalves, WordSums
+from cortiscope.statistics.words import means_of, without_means
 
 __all__ = [
+    "ControlTask",
+    "DirectionSpread",
     "FoldOperator",
+    "FoldSpace",
     "Folds",
     "LayerReader",
+    "LinearEraser",
+    "LogisticReader",
+    "MlpProblem",
+    "MlpSetting",
+    "NestedFolds",
     "Null",
+    "NullspaceProjection",
+    "PairedAuc",
+    "RankCorrelations",
+    "RankedRdms",
     "Reading",
+    "Replication",
+    "SplitHalves",
+    "Structure",
+    "TransferReader",
+    "WordSums",
     "accuracy_of_words",
     "auc_of_words",
     "auc_pairs",
+    "aucs_of_words",
     "balanced_accuracy",
+    "biased_structure",
     "binomial_interval",
     "bootstrap_words",
+    "compare_halves",
+    "confusion_matrix",
+    "control_task",
+    "correlation_distances",
+    "cosine_matrix",
+    "covariance_participation",
+    "crossnobis_distances",
+    "d_prime",
+    "debiased_structure",
+    "direction_spread",
+    "euclidean_distances",
     "fold_operators",
+    "fold_spaces",
+    "gram_matrix",
+    "half_d_prime",
+    "hypergeometric_overlap",
     "jackknife_draws",
     "jackknife_words",
+    "leace_eraser",
+    "linear_cka",
+    "logistic_scores",
     "map_in_threads",
+    "mean_difference_eraser",
+    "means_of",
+    "mlp_scores",
+    "n_conditions_of",
+    "neighbour_structure",
+    "noise_ceiling",
+    "noise_kernel",
+    "nullspace_ranks",
+    "nullspace_scores",
+    "overlap_of_n90",
+    "pairs_among",
+    "pca_dimensions",
     "percentile_interval",
+    "permute_items",
     "permute_within_folds",
+    "permuted_rank_correlations",
+    "permuted_similarities",
+    "probe_spread",
+    "rank_correlations",
+    "replicate",
+    "ridge_directions",
+    "similarities",
+    "spearman_brown",
+    "split_half_overlap",
+    "structures_of",
+    "subset_rank_correlations",
+    "subset_similarities",
+    "two_nn",
+    "unbiased_powers",
+    "units_holding",
+    "without_means",
 ]

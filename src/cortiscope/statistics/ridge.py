@@ -91,33 +91,43 @@ def fold_operators(
     >>> [o.matrix.shape for o in operators]
     [(8, 16), (8, 16)]
     """
-    x = _checked(activations, folds, ridge)
+    x = checked_activations(activations, folds, ridge)
     in_row_space = x.shape[1] >= min(len(train) for train, _ in folds.splits())
     gram = x @ x.T if in_row_space and not scale else None
     for train, held_out in folds.splits():
         if gram is not None:
-            k_train, k_cross = _centred_gram(gram, train, held_out)
+            k_train, k_cross = centred_gram(gram, train, held_out)
         else:
-            x_train, x_test = _centred(x, train, held_out, scale)
+            x_train, x_test = centred(x, train, held_out, scale)
             if in_row_space:
                 k_train, k_cross = x_train @ x_train.T, x_test @ x_train.T
         if in_row_space:
-            ridge_lambda = _relative_lambda(ridge, float(np.trace(k_train)), len(train))
-            weights = _solve(k_train, ridge_lambda, k_cross.T).T
+            ridge_lambda = relative_lambda(ridge, float(np.trace(k_train)), len(train))
+            weights = solve_ridge(k_train, ridge_lambda, k_cross.T).T
         else:
             covariance = x_train.T @ x_train
-            ridge_lambda = _relative_lambda(ridge, float(np.trace(covariance)), len(train))
-            weights = x_test @ _solve(covariance, ridge_lambda, x_train.T)
+            ridge_lambda = relative_lambda(ridge, float(np.trace(covariance)), len(train))
+            weights = x_test @ solve_ridge(covariance, ridge_lambda, x_train.T)
         # Unpenalised intercept: centred labels go in, their training mean comes back.
         weights += (1.0 - weights.sum(axis=1, keepdims=True)) / len(train)
         yield FoldOperator(
             held_out=held_out,
-            matrix=_sum_by_word(weights, folds.word[train], folds.n_words),
+            matrix=sum_by_word(weights, folds.word[train], folds.n_words),
             ridge_lambda=ridge_lambda,
         )
 
 
-def _checked(activations: NDArray[np.floating], folds: Folds, ridge: float) -> NDArray[np.float64]:
+def checked_activations(
+    activations: NDArray[np.floating], folds: Folds, ridge: float
+) -> NDArray[np.float64]:
+    """Activations in double precision, centred on all stimuli, which keeps products precise.
+
+    Raises
+    ------
+    InputError
+        For a shape that does not match the folds, values that are not finite, and a ridge that
+        is not positive.
+    """
     x = np.asarray(activations, dtype=np.float64)
     if x.ndim != 2 or len(x) != len(folds.fold):
         msg = (
@@ -135,13 +145,14 @@ def _checked(activations: NDArray[np.floating], folds: Folds, ridge: float) -> N
             "them again, or drop that stimulus."
         )
         raise InputError(msg)
-    centred: NDArray[np.float64] = x - x.mean(axis=0)
-    return centred
+    from_mean: NDArray[np.float64] = x - x.mean(axis=0)
+    return from_mean
 
 
-def _centred_gram(
+def centred_gram(
     gram: NDArray[np.float64], train: NDArray[np.intp], held_out: NDArray[np.intp]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Inner products of training stimuli, and of held-out with training ones, about their mean."""
     k_train = gram[np.ix_(train, train)]
     k_cross = gram[np.ix_(held_out, train)]
     column = k_train.mean(axis=0)
@@ -152,9 +163,10 @@ def _centred_gram(
     )
 
 
-def _centred(
+def centred(
     x: NDArray[np.float64], train: NDArray[np.intp], held_out: NDArray[np.intp], scale: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Training and held-out stimuli less the training mean, and scaled where that is asked for."""
     mean = x[train].mean(axis=0)
     x_train, x_test = x[train] - mean, x[held_out] - mean
     if scale:
@@ -165,7 +177,14 @@ def _centred(
     return x_train, x_test
 
 
-def _relative_lambda(ridge: float, trace: float, n_train: int) -> float:
+def relative_lambda(ridge: float, trace: float, n_train: int) -> float:
+    """λ as a multiple of the mean eigenvalue of a Gram matrix of given trace.
+
+    Raises
+    ------
+    InputError
+        Where the trace is zero.
+    """
     if trace <= 0.0:
         msg = (
             "all units are constant over the training words: there is nothing to decode; check "
@@ -175,18 +194,20 @@ def _relative_lambda(ridge: float, trace: float, n_train: int) -> float:
     return ridge * trace / n_train
 
 
-def _solve(
+def solve_ridge(
     matrix: NDArray[np.float64], ridge_lambda: float, right: NDArray[np.float64]
 ) -> NDArray[np.float64]:
+    """Solve (matrix + λ times the identity) times the unknown = right, for a symmetric matrix."""
     matrix = matrix.copy()
     matrix[np.diag_indices_from(matrix)] += ridge_lambda
     factor = linalg.cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
     return np.asarray(linalg.cho_solve(factor, right, check_finite=False), dtype=np.float64)
 
 
-def _sum_by_word(
+def sum_by_word(
     weights: NDArray[np.float64], word: NDArray[np.intp], n_words: int
 ) -> NDArray[np.float64]:
+    """Sum the columns of each word, shape (n_rows, n_words)."""
     order = np.argsort(word, kind="stable")
     present, first = np.unique(word[order], return_index=True)
     by_word = np.zeros((len(weights), n_words))

@@ -137,6 +137,36 @@ def accuracy_of_words(
         return np.asarray(shares.sum(axis=1) / present.sum(axis=1), dtype=np.float64)
 
 
+def confusion_matrix(scores: NDArray[np.float64], folds: Folds) -> NDArray[np.float64]:
+    """Share of each category's stimuli that held-out scores take for each category.
+
+    Parameters
+    ----------
+    scores : ndarray of float64, shape (n_stimuli, n_categories)
+        Held-out scores; the highest is the prediction.
+    folds : Folds
+        Labels of the stimuli.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_categories, n_categories)
+        Rows are true categories and sum to 1; the mean of the diagonal is the balanced accuracy.
+
+    References
+    ----------
+    scikit-learn's ``confusion_matrix(..., normalize="true")``.
+
+    Examples
+    --------
+    >>> folds = Folds.grouped(["a", "a", "b", "b"], range(4), n_folds=2)
+    >>> confusion_matrix(np.array([[2, 1], [1, 2], [1, 2], [1, 2.0]]), folds).tolist()
+    [[0.5, 0.5], [0.0, 1.0]]
+    """
+    counts = np.zeros((folds.n_categories, folds.n_categories))
+    np.add.at(counts, (folds.label, scores.argmax(axis=1)), 1.0)
+    return np.asarray(counts / counts.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
 def auc_of_words(
     scores: NDArray[np.float64], folds: Folds, weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:

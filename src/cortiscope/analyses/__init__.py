@@ -1,8 +1,34 @@
 """One instrument a file: pure functions of recordings that return a Result."""
 
+from cortiscope.analyses.cka import cka
+from cortiscope.analyses.concept_rank import concept_rank
 from cortiscope.analyses.decode import decode
+from cortiscope.analyses.dimensionality import dimensionality
+from cortiscope.analyses.generalize import generalize
 from cortiscope.analyses.instrument import Instrument, Readable
 from cortiscope.analyses.instruments import INSTRUMENTS
+from cortiscope.analyses.neighbour_alignment import neighbour_alignment
+from cortiscope.analyses.nonlinear_gap import nonlinear_gap
 from cortiscope.analyses.result import Result
+from cortiscope.analyses.retention import retention
+from cortiscope.analyses.rsa import rsa
+from cortiscope.analyses.selectivity import selectivity
+from cortiscope.analyses.spread import spread
 
-__all__ = ["INSTRUMENTS", "Instrument", "Readable", "Result", "decode"]
+__all__ = [
+    "INSTRUMENTS",
+    "Instrument",
+    "Readable",
+    "Result",
+    "cka",
+    "concept_rank",
+    "decode",
+    "dimensionality",
+    "generalize",
+    "neighbour_alignment",
+    "nonlinear_gap",
+    "retention",
+    "rsa",
+    "selectivity",
+    "spread",
+]

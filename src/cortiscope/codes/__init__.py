@@ -1,5 +1,6 @@
-"""What is read out of recordings and lives on without them: representational dissimilarities."""
+"""What is read out of recordings and lives on without them: dissimilarities and directions."""
 
+from cortiscope.codes.direction import Direction
 from cortiscope.codes.rdm import MEASURES, RDM
 
-__all__ = ["MEASURES", "RDM"]
+__all__ = ["MEASURES", "RDM", "Direction"]

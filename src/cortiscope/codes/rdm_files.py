@@ -95,50 +95,46 @@ def _read_text(path: Path) -> Iterator[Stored]:
     ]
     if not rows:
         raise InputError(f"{path} is empty: give a file that holds an RDM.")
-    yield _square_of(path, rows) or _pairs_of(path, rows)
+    if len(rows) > 1 and len(rows[0]) == len(rows[1]) - 1:  # as R writes it, without a corner
+        rows[0].insert(0, "")
+    yield _pairs_of(path, rows) if _is_list_of_pairs(rows) else _square_of(path, rows)
 
 
-def _square_of(path: Path, rows: list[list[str]]) -> Stored | None:
-    """Read a square with names of rows, of columns, of both or of neither; None if it is none."""
-    n_columns = len(rows[0])
-    if any(len(row) not in (n_columns, n_columns + 1) for row in rows):
-        return None
-    has_header = len(rows) > 1 and (
-        not all(map(_is_number, rows[0])) or len(rows) == len(rows[-1]) + 1
-    )
-    body = rows[1:] if has_header else rows
-    has_labels = len(body[0]) == len(body) + 1
-    if any(len(row) != len(body) + has_labels for row in body):
-        return None
-    labels = [row[0] for row in body] if has_labels else []
-    corner = ""
-    if has_header:
-        header = rows[0][-len(body) :]
-        corner = rows[0][0] if len(rows[0]) > len(body) else ""
-        if labels and labels != header:
-            if n_columns == 3:  # two pairs under a header look like a square of two conditions
-                return None
-            odd = next(
-                i for i, pair in enumerate(zip(labels, header, strict=True)) if len(set(pair)) > 1
-            )
-            raise InputError(
-                f"{path} names row {odd + 1} {labels[odd]!r} and column {odd + 1} "
-                f"{header[odd]!r}: put both in the same order."
-            )
-        labels = header
-    cells = [row[int(has_labels) :] for row in body]
-    square = np.array([[_number(path, cell) for cell in row] for row in cells])
-    return Stored(path.stem, square, tuple(labels), corner or "unknown")
+def _is_list_of_pairs(rows: list[list[str]]) -> bool:
+    """Tell three columns from a square, the second column of which holds numbers."""
+    if any(len(row) != 3 for row in rows):
+        return False
+    is_text = all(row[1] and not _is_number(row[1]) for row in rows[1:])
+    return is_text or len(rows) not in (2, 3, 4)
+
+
+def _square_of(path: Path, rows: list[list[str]]) -> Stored:
+    """Read a square with names of rows, of columns, of both or of neither."""
+    n_rows, width = len(rows), len(rows[0])
+    if abs(n_rows - width) > 1 or any(len(row) != width for row in rows):
+        raise InputError(
+            f"{path} is neither a square nor three columns (condition, other condition, value): "
+            f"its {n_rows} rows have {min(map(len, rows))} to {max(map(len, rows))} fields; save "
+            "it as one of the two."
+        )
+    has_both = n_rows == width and not _is_number(rows[0][0])
+    has_header = has_both or width < n_rows
+    has_labels = has_both or width > n_rows
+    body = [row[int(has_labels) :] for row in rows[int(has_header) :]]
+    header = tuple(rows[0][int(has_labels) :]) if has_header else ()
+    labels = tuple(row[0] for row in rows[int(has_header) :]) if has_labels else ()
+    if has_both and (odd := [i for i in range(len(body)) if header[i] != labels[i]]):
+        raise InputError(
+            f"{path} names row {odd[0] + 1} {labels[odd[0]]!r} and column {odd[0] + 1} "
+            f"{header[odd[0]]!r}: put both in the same order."
+        )
+    square = np.array([[_number(path, cell) for cell in row] for row in body])
+    corner = rows[0][0] if has_both else ""
+    return Stored(path.stem, square, header or labels, corner or "unknown")
 
 
 def _pairs_of(path: Path, rows: list[list[str]]) -> Stored:
     """Read three columns: condition, other condition, value."""
-    if any(len(row) != 3 for row in rows):
-        raise InputError(
-            f"{path} is neither a square nor three columns (condition, other condition, value): "
-            f"its {len(rows)} rows have {min(map(len, rows))} to {max(map(len, rows))} fields; "
-            "save it as one of the two."
-        )
     values: dict[frozenset[str], float] = {}
     for a, b, cell in rows[1:]:
         value, pair = _number(path, cell), frozenset((a, b))

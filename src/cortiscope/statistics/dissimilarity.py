@@ -76,7 +76,7 @@ def euclidean_distances(patterns: NDArray[np.floating]) -> NDArray[np.float64]:
     # A common offset would cost digits in the difference below, and cancels in distances.
     centred = patterns - patterns.mean(axis=0, dtype=np.float64)
     distances = _condensed(_distances(centred @ centred.T))
-    return np.maximum(distances, 0.0) / patterns.shape[1]
+    return np.asarray(np.maximum(distances, 0.0) / patterns.shape[1], dtype=np.float64)
 
 
 def crossnobis_distances(

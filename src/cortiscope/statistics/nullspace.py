@@ -51,15 +51,16 @@ class NullspaceProjection:
 
     Examples
     --------
+    >>> from cortiscope.statistics import fold_spaces
     >>> rng = np.random.default_rng(0)
     >>> folds = Folds.grouped(["a", "b"] * 20, range(40), n_folds=2)
     >>> x = rng.normal(size=(40, 6)) + np.outer(5.0 * folds.label, np.eye(6)[0])
     >>> space = next(fold_spaces(x, folds))
     >>> projection = NullspaceProjection(space, folds.label[space.train, None])
-    >>> held_out = folds.label[space.held_out][:, None] == [1]
-    >>> bool(np.corrcoef(projection.step()[0], held_out[:, 0])[0, 1] > 0.9)
+    >>> is_b = folds.label[space.held_out]
+    >>> bool(np.corrcoef(projection.step()[0, space.same_row], is_b)[0, 1] > 0.9)
     True
-    >>> bool(np.corrcoef(projection.step()[0], held_out[:, 0])[0, 1] < 0.5)
+    >>> bool(np.corrcoef(projection.step()[0, space.same_row], is_b)[0, 1] < 0.7)
     True
     """
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TypeVar
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
@@ -46,7 +47,7 @@ def map_in_threads(
     n_cores = _n_cores()
     n_threads = n_threads or min(n_cores, _MOST_THREADS)
     with (
-        threadpool_limits(max(n_cores // n_threads, 1), user_api="blas"),
+        _libraries().limit(limits=max(n_cores // n_threads, 1), user_api="blas"),
         ThreadPoolExecutor(n_threads) as pool,
     ):
         futures = [pool.submit(function, item) for item in items]
@@ -56,6 +57,12 @@ def map_in_threads(
         finally:
             for future in futures:
                 future.cancel()
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    # Looking for them takes longer than many a measurement.
+    return ThreadpoolController()
 
 
 def _n_cores() -> int:

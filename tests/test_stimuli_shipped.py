@@ -66,9 +66,9 @@ def test_an_unknown_name_is_refused_with_what_there_is() -> None:
         StimulusSet.load("Localiser")
     assert str(refusal.value) == (
         "There are no stimuli 'Localiser'; did you mean 'localizer'? Shipped are concepts, "
-        "localizer, facts; a file of your own ends in .tsv, .csv, .jsonl or .parquet."
+        "two_concepts, localizer, facts; a file of your own ends in .tsv, .csv, .jsonl or .parquet."
     )
-    with pytest.raises(InputError, match="There are no stimuli 'xyz'; shipped are concepts, loc"):
+    with pytest.raises(InputError, match="There are no stimuli 'xyz'; shipped are concepts, two"):
         StimulusSet.load("xyz")
 
 

@@ -55,12 +55,12 @@ class NullspaceProjection:
     >>> rng = np.random.default_rng(0)
     >>> folds = Folds.grouped(["a", "b"] * 20, range(40), n_folds=2)
     >>> x = rng.normal(size=(40, 6)) + np.outer(5.0 * folds.label, np.eye(6)[0])
-    >>> space = next(fold_spaces(x, folds))
+    >>> space = next(fold_spaces(x, folds, ridge=100.0))
     >>> projection = NullspaceProjection(space, folds.label[space.train, None])
     >>> is_b = folds.label[space.held_out]
     >>> bool(np.corrcoef(projection.step()[0, space.same_row], is_b)[0, 1] > 0.9)
     True
-    >>> bool(np.corrcoef(projection.step()[0, space.same_row], is_b)[0, 1] < 0.7)
+    >>> bool(np.corrcoef(projection.step()[0, space.same_row], is_b)[0, 1] < 0.5)
     True
     """
 

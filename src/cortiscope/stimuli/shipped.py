@@ -41,6 +41,12 @@ _SETS = (
         1200,
     ),
     ShippedSet(
+        "two_concepts",
+        "the words of concepts in pairs: 100 ordered pairs of categories, 12 sentences each",
+        "CC0-1.0",
+        1200,
+    ),
+    ShippedSet(
         "localizer",
         "240 sentences against 240 lists of nonwords, the language localizer of fMRI",
         "MIT",
@@ -66,7 +72,7 @@ def catalog() -> dict[str, ShippedSet]:
     Examples
     --------
     >>> list(catalog())
-    ['concepts', 'localizer', 'facts']
+    ['concepts', 'two_concepts', 'localizer', 'facts']
     >>> catalog()["concepts"].n_stimuli
     1200
     """

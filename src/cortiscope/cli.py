@@ -390,6 +390,9 @@ def calibrate(
     design = PhantomDesign.balanced(categories, words, frames, units)
     wrong: list[str] = []
     for instrument in _instruments(analysis, INSTRUMENTS):
+        if not instrument.detects + instrument.silent_on:
+            _print(f"{instrument.name} names no phantom: it has no value without effect.")
+            continue
         result = check_on_phantoms(instrument, design, n_phantoms=phantoms)
         _out.print(calibration_table(result))
         wrong += [f"{instrument.name}, {sentence}" for sentence in failures(result)]

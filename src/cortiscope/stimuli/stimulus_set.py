@@ -79,7 +79,7 @@ class StimulusSet:
         Parameters
         ----------
         name_or_path : str or Path
-            A name in `catalog`, or a file as `read` takes it.
+            A name in `catalog`, or a file as `read` takes it, or as `save` wrote it.
 
         Returns
         -------
@@ -109,7 +109,7 @@ class StimulusSet:
             return cls(table, name, rows)
         path = Path(name_or_path)
         if path.suffix or path.exists() or len(path.parts) > 1:
-            return cls.read(path)
+            return cls.open(path) if _saved_as(path) else cls.read(path)
         close = get_close_matches(name.lower(), shipped, n=1)
         hint = f"did you mean {close[0]!r}? Shipped are" if close else "shipped are"
         raise InputError(
@@ -247,11 +247,11 @@ class StimulusSet:
         """
         path = Path(path)
         table, rows = read_file(path)
-        metadata = pq.read_schema(path).metadata if path.suffix.lower() == ".parquet" else None
-        if not metadata or _FINGERPRINT not in metadata:
+        if (saved := _saved_as(path)) is None:
             raise InputError(f"{path} was not saved by StimulusSet.save; use StimulusSet.read.")
-        stimuli = cls(table, metadata[_NAME].decode("utf-8"), rows)
-        if stimuli.fingerprint != metadata[_FINGERPRINT].decode("ascii"):
+        name, digest = saved
+        stimuli = cls(table, name, rows)
+        if stimuli.fingerprint != digest:
             raise MachineError(
                 f"{path} is damaged: its stimuli are not those that were saved; make it again."
             )
@@ -407,3 +407,16 @@ class StimulusSet:
 
     def _repr_html_(self) -> str:
         return as_html(self._table, self._name, self.labels, self.fingerprint)
+
+
+def _saved_as(path: Path) -> tuple[str, str] | None:
+    """Name and fingerprint of a set that was saved; None for any other file."""
+    if path.suffix.lower() != ".parquet" or not path.is_file():
+        return None
+    try:
+        metadata = pq.read_schema(path).metadata
+    except (OSError, ValueError):  # damaged, which reading its table will say
+        return None
+    if not metadata or _FINGERPRINT not in metadata:
+        return None
+    return metadata[_NAME].decode("utf-8"), metadata[_FINGERPRINT].decode("ascii")

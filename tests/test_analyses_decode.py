@@ -10,7 +10,9 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from cortiscope import InputError, Recording, Result, decode
 from cortiscope.analyses import INSTRUMENTS
+from cortiscope.analyses.decode_figures import confusion_heat_map
 from cortiscope.statistics import Folds, fold_operators
+from cortiscope.stimuli.surface import surface_features
 
 
 def _table(n_categories=4, n_words=10, n_frames=3):
@@ -223,3 +225,99 @@ def test_a_held_out_frame_is_never_trained_on():
 def test_a_result_of_scalars_alone_is_a_table_of_one_row():
     frame = Result("demo", estimates=xr.Dataset({"rank": ((), 1.0), "area": ((), 2.5)})).to_frame()
     assert frame.to_dict("records") == [{"rank": 1.0, "area": 2.5}]
+
+
+def test_a_logistic_probe_finds_what_is_planted_and_permutes_only_when_asked():
+    recording = _planted(11, strength=1.0, n_layers=2)
+    silent = decode(recording, probe="logistic", n_bootstrap=50)
+    assert float(silent.estimates["accuracy"].sel(layer=1)) > 0.9
+    assert not silent.p_values.data_vars
+    assert silent.n["n_permutations"] == 0
+    assert float(silent.intervals["peak_accuracy"].sel(bound="low")) > 0.25
+    refitted = decode(recording, probe="logistic", n_permutations=19, n_bootstrap=50, refit=True)
+    assert float(refitted.p_values["accuracy"].sel(layer=1)) == 1 / 20
+    assert float(refitted.null["accuracy"].mean()) == pytest.approx(0.25, abs=0.03)
+    xr.testing.assert_equal(silent.estimates["auc"], refitted.estimates["auc"])
+
+
+def test_a_permutation_test_whose_ridge_is_chosen_within_it_keeps_its_rate():
+    p = [
+        decode(
+            _planted(s, 0.0, n_layers=1, planted_layer=0),
+            n_permutations=99,
+            n_bootstrap=2,
+            ridge="inner",
+            auc=False,
+        ).p_values["accuracy"]
+        for s in range(60)
+    ]
+    rejected = sum(float(value.item()) <= 0.05 for value in p)
+    assert rejected <= stats.binom.isf(0.001, 60, 0.05)
+
+
+def test_a_chosen_ridge_finds_what_is_planted():
+    result = decode(_planted(0, strength=1.0), n_permutations=99, ridge="inner")
+    assert float(result.p_values["accuracy"].sel(layer=1)) == 1 / 100
+    chosen = result.estimates["chosen_ridge"]
+    assert float(chosen.sel(layer=1)) < float(chosen.sel(layer=[0, 2]).min())
+
+
+def test_confusion_matrices_hold_the_accuracy_on_their_diagonal():
+    result = decode(_planted(12, 0.5), n_permutations=9, confusion=True)
+    confusion = result.estimates["confusion"].transpose("layer", "category", "predicted").values
+    np.testing.assert_allclose(confusion.sum(axis=2), 1.0)
+    diagonal = np.diagonal(confusion, axis1=1, axis2=2)
+    np.testing.assert_allclose(diagonal.mean(axis=1), result.estimates["accuracy"])
+    figure = confusion_heat_map(result, layer=1)
+    np.testing.assert_allclose(figure.data[0].z, confusion[1])
+
+
+def test_words_that_are_memorised_are_not_beyond_memory():
+    """Activations that say which word it is, in every frame, and nothing of its category."""
+    rng = np.random.default_rng(1)
+    table = _table()
+    word = table.groupby("word", sort=False).ngroup().to_numpy()
+    x = 10 * rng.normal(size=(word.max() + 1, 1, 60))[word]
+    known = decode(_recording(x, table), n_permutations=99, memory=True)
+    assert known.estimates["accuracy_shared_words"].item() == 1.0
+    assert float(known.estimates["mean_beyond_memory"]) < 0.01
+    category = table.groupby("category", sort=False).ngroup().to_numpy()
+    x = rng.normal(size=(len(table), 1, 60)) + rng.normal(size=(4, 1, 60))[category]
+    read = decode(_recording(x, table), n_permutations=99, memory=True)
+    assert float(read.estimates["mean_beyond_memory"]) > 0.3
+    assert float(read.p_values["mean_beyond_memory"]) == 1 / 100
+
+
+def test_a_surface_is_the_baseline_of_activations_that_hold_it():
+    """Words whose categories differ in their letters, and activations that hold nothing else."""
+    rng = np.random.default_rng(0)
+    table = _table(n_words=20)
+    letters = dict(zip("0123", ("kt", "mo", "se", "ru"), strict=True))
+    spelt = {
+        word: "".join(rng.choice(list(letters[word[1]] + "ai"), 6))
+        + word[3:].translate(str.maketrans("0123456789", "bcdfghjlnp"))
+        for word in table["word"].unique()
+    }
+    table["word"] = table["word"].map(spelt)
+    features = surface_features(table["word"].tolist())
+    x = (features @ rng.normal(size=(features.shape[1], 60)))[:, None]
+    result = decode(_recording(x, table), n_permutations=99, surface=True)
+    assert float(result.estimates["surface_accuracy"]) > 0.7
+    assert float(result.p_values["surface_accuracy"]) == 1 / 100
+    assert float(result.intervals["beyond_surface"].sel(bound="low")) < 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"probe": "svm"}, "probe is 'svm': choose"),
+        ({"ridge": "best"}, "ridge is 'best': give a number"),
+        ({"probe": "logistic", "ridge": "inner"}, 'ridge="inner" is for probe="ridge"'),
+        ({"probe": "logistic", "memory": True}, 'it needs probe="ridge"'),
+        ({"memory": True, "frames": "sentence"}, "no label 'sentence'"),
+        ({"ridge": "inner", "n_folds": 2}, "needs 3 folds or more"),
+    ],
+)
+def test_what_a_probe_cannot_do_is_named(arguments, message):
+    with pytest.raises(InputError, match=message):
+        decode(_planted(0, 0.5), n_permutations=9, **arguments)

@@ -3,43 +3,49 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal
 
 from cortiscope.analyses.decode_figures import accuracy_by_layer
+from cortiscope.analyses.decode_measures import Measures, Scored, statistics_of
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.preparation import (
     activations,
+    check_labels,
     chosen_layers,
     grouped_folds,
     over_layers,
 )
 from cortiscope.analyses.result import Result
-from cortiscope.analyses.statistic import Statistic, datasets
+from cortiscope.analyses.statistic import datasets
+from cortiscope.errors import InputError
 from cortiscope.ledger import source_fingerprint
 from cortiscope.scanning import Recording
-from cortiscope.statistics import (
-    Folds,
-    LayerReader,
-    accuracy_of_words,
-    auc_of_words,
-    bootstrap_words,
-    permute_within_folds,
-)
+from cortiscope.statistics import permute_within_folds
+from cortiscope.stimuli.surface import surface_features, target_words
 
 REFERENCE = (
-    "Ridge classifier on one-hot codes, cross-validated over words (Hastie, Tibshirani & "
-    "Friedman 2009, section 4.2); labels of words permuted within folds, maximum statistic over "
-    "layers (Nichols & Holmes 2002)"
+    "Ridge classifier on one-hot codes, or L2 multinomial logistic regression, cross-validated "
+    "over words (Hastie, Tibshirani & Friedman 2009, sections 4.2 and 4.4); labels of words "
+    "permuted within folds, maximum statistic over layers (Nichols & Holmes 2002)"
 )
 
-# The modules of the statistics room that its numbers depend on.
-_STATISTICS = ("folds", "intervals", "permutation", "reading", "ridge", "scores")
+# The modules that its numbers depend on, beside its own.
+_DEPENDS_ON = (
+    "analyses.decode_measures",
+    "statistics.control_task",
+    "statistics.folds",
+    "statistics.inner_ridge",
+    "statistics.intervals",
+    "statistics.logistic",
+    "statistics.permutation",
+    "statistics.reading",
+    "statistics.ridge",
+    "statistics.scores",
+    "stimuli.frequency",
+    "stimuli.surface",
+)
 
 
 def decode(
@@ -52,18 +58,24 @@ def decode(
     n_permutations: int = 1000,
     n_folds: int = 5,
     cross: str | None = None,
-    ridge: float = 0.01,
+    probe: Literal["ridge", "logistic"] = "ridge",
+    ridge: float | Literal["inner"] = 0.01,
     scale: bool = False,
     n_bootstrap: int = 1000,
     auc: bool = True,
+    confusion: bool = False,
+    surface: bool = False,
+    memory: bool = False,
+    frames: str = "frame",
+    refit: bool = False,
     seed: int = 0,
 ) -> Result:
     """Decode a label of the stimuli from the activations of every layer.
 
-    A least-squares probe on one-hot codes is trained on the words of all folds but one and read
-    on the words of that one. Its predictions, and those for every permutation of the labels,
-    are equal to refitting: a layer is factorised once a fold, and permutations are columns of a
-    matrix product.
+    A linear probe is trained on the words of all folds but one and read on the words of that one.
+    Ridge probes are least squares on one-hot codes; their predictions, and those for every
+    permutation of the labels, are equal to refitting: a layer is factorised once a fold, and
+    permutations are columns of a matrix product.
 
     Parameters
     ----------
@@ -84,14 +96,33 @@ def decode(
     cross : str, optional
         A label, such as ``frame``, whose values are held out as well: each stimulus is read by a
         probe that saw neither its word nor its frame.
-    ridge : float
-        λ as a multiple of the mean eigenvalue of the training Gram matrix.
+    probe : {"ridge", "logistic"}
+        Least squares on one-hot codes, or L2 multinomial logistic regression, equal to
+        scikit-learn's with ``C = 1 / λ``.
+    ridge : float or "inner"
+        λ as a multiple of the mean eigenvalue of the training Gram matrix; with ``"inner"`` it is
+        chosen for each fold by the squared error on inner folds, which keep words together, among
+        13 values from 0.0001 to 100, and chosen again in every permutation (ridge probes only).
     scale : bool
         Whether each unit is divided by its standard deviation over the training words.
     n_bootstrap : int
         Resamples of words for the 95% intervals.
     auc : bool
         Whether the AUC is computed too; it takes about as long as all the rest.
+    confusion : bool
+        Whether the confusion matrices are kept.
+    surface : bool
+        Whether the surface of the words (length, number of words, frequency, letters) is decoded
+        too, as a baseline.
+    memory : bool
+        Whether the control task is done too (ridge probes only): true labels against the permuted
+        ones where the held-out thing is a frame and words are shared.
+    frames : str
+        Label that holds the frames of the control task.
+    refit : bool
+        Whether a logistic probe is trained again for every permutation, each of which takes as
+        long as the estimate itself. Without it there are no permutations of logistic probes:
+        their estimates have intervals and no p-values. Ridge probes need no refitting.
     seed : int
         Seed of folds, permutations and resamples.
 
@@ -103,6 +134,12 @@ def decode(
         ``peak_accuracy`` (), accuracy at the layer that is best on one half of the words, measured
         on the other half, both ways averaged, so that the choice of the layer does not flatter it
         (with `cross`, at the level where it is lowest).
+        On request ``confusion`` (layer, category, predicted), rows summing to 1 over held-out
+        stimuli; ``chosen_ridge`` (layer), geometric mean over folds; ``surface_accuracy`` () and
+        ``beyond_surface`` (), how far ``peak_accuracy`` is above what surface features alone give;
+        ``accuracy_shared_words`` (layer), in frames held out with words shared, ``beyond_memory``
+        (layer), the same less its mean over random labels (the selectivity of Hewitt & Liang), and
+        ``mean_beyond_memory`` (), its mean over layers.
         P-values are corrected by the maximum statistic over layers (``auc``: layers and
         categories). Intervals: 95%, bootstrap over words of held-out predictions. The null holds
         each statistic under every permutation, `resamples` the values under resampled words.
@@ -111,15 +148,18 @@ def decode(
     ------
     InputError
         For a label or a site that the recording lacks, a category with fewer words than folds,
-        a word in two categories, or activations that are not finite.
+        a word in two categories, activations that are not finite, an unknown probe, and what is
+        asked of a probe that cannot do it.
 
     References
     ----------
-    Hastie, Tibshirani & Friedman (2009), The Elements of Statistical Learning, section 4.2.
+    Hastie, Tibshirani & Friedman (2009), The Elements of Statistical Learning, sections 4.2 and
+    4.4. Hewitt & Liang (2019), Designing and interpreting probes with control tasks, EMNLP.
     Nichols & Holmes (2002), Human Brain Mapping 15, 1-25.
 
     Examples
     --------
+    >>> import numpy as np
     >>> import pandas as pd
     >>> rng = np.random.default_rng(0)
     >>> words = pd.DataFrame({"word": [f"w{i}" for i in range(40)], "category": ["a", "b"] * 20})
@@ -140,30 +180,58 @@ def decode(
         "n_permutations": n_permutations,
         "n_folds": n_folds,
         "cross": cross,
+        "probe": probe,
         "ridge": ridge,
         "scale": scale,
         "n_bootstrap": n_bootstrap,
         "auc": auc,
+        "confusion": confusion,
+        "surface": surface,
+        "memory": memory,
+        "frames": frames,
+        "refit": refit,
         "seed": seed,
     }
     folds = grouped_folds(recording, target, groups, n_folds=n_folds, seed=seed, cross=cross)
     permuted, exhaustive = permute_within_folds(
         folds.label_of_word, folds.fold_of_word, n_permutations, seed
     )
+    if memory and probe == "logistic":
+        msg = 'memory=True reads hundreds of random labels: it needs probe="ridge".'
+        raise InputError(msg)
+    if memory:
+        check_labels(recording, frames)
+    measures = Measures(
+        folds=folds,
+        permuted=permuted if probe == "ridge" or refit else None,
+        probe=probe,
+        ridge=ridge,
+        scale=scale,
+        n_bootstrap=n_bootstrap,
+        seed=seed,
+        auc=auc,
+        confusion=confusion,
+        frames=recording.labels[frames].tolist() if memory else None,
+    )
     chosen = chosen_layers(recording, site, layers)
-
-    def score(layer: int) -> dict[str, _Scored]:
-        x = activations(recording, site, layer)
-        return _score_layer(x, folds, permuted, ridge, scale, n_bootstrap, auc, seed)
-
-    scored = over_layers(score, chosen, f"decode {recording.name} {site}")
+    scored = over_layers(
+        lambda layer: measures.at(activations(recording, site, layer)),
+        chosen,
+        f"decode {recording.name} {site}",
+    )
+    baseline = _of_surface(recording, groups, measures) if surface else None
+    chance = 1.0 / folds.n_categories
     n = {
         "n_stimuli": recording.n_stimuli,
         "n_words": folds.n_words,
         "n_categories": folds.n_categories,
-        "n_permutations": len(permuted),
+        "n_permutations": 0 if measures.permuted is None else len(permuted),
     }
-    coords: dict[str, list[Any]] = {"layer": chosen, "category": list(folds.categories)}
+    coords: dict[str, list[Any]] = {
+        "layer": chosen,
+        "category": list(folds.categories),
+        "predicted": list(folds.categories),
+    }
     return Result(
         analysis="decode",
         subject=recording.name,
@@ -173,124 +241,28 @@ def decode(
         reference=REFERENCE,
         source=decode_source(),
         **datasets(
-            _statistics(scored, 1.0 / folds.n_categories),
+            statistics_of(scored, baseline, chance),
             coords,
             exhaustive=exhaustive,
-            attrs={"chance_accuracy": 1.0 / folds.n_categories, "chance_auc": 0.5},
+            attrs={"chance_accuracy": chance, "chance_auc": 0.5},
         ),
     )
 
 
 def decode_source() -> str:
     """Fingerprint of the code that a decoding result depends on."""
-    room = [f"cortiscope.statistics.{name}" for name in _STATISTICS]
-    return source_fingerprint(sys.modules[__name__], *room)
+    modules = (f"cortiscope.{name}" for name in _DEPENDS_ON)
+    return source_fingerprint(sys.modules[__name__], *modules)
 
 
-@dataclass(frozen=True, eq=False)
-class _Scored:
-    """One statistic, of one layer or of all."""
-
-    estimate: NDArray[np.float64]  # (...)
-    null: NDArray[np.float64]  # (permutation, ...)
-    draws: NDArray[np.float64]  # (resample, ...)
-
-
-def _score_layer(
-    x: NDArray[np.floating],
-    folds: Folds,
-    permuted: NDArray[np.intp],
-    ridge: float,
-    scale: bool,
-    n_bootstrap: int,
-    auc: bool,
-    seed: int,
-) -> dict[str, _Scored]:
-    reader = LayerReader(x, folds, ridge=ridge, scale=scale)
-    observed = reader.read(folds.label_of_word[None], auc=auc)
-    null = reader.read(permuted, auc=auc)
-    scores = reader.scores()
-
-    def draw(statistic: Callable[..., NDArray[np.float64]]) -> NDArray[np.float64]:
-        return bootstrap_words(
-            partial(statistic, scores, folds),
-            folds.label_of_word,
-            n_bootstrap=n_bootstrap,
-            seed=seed,
-        )
-
-    scored = {
-        "accuracy": _Scored(observed.accuracy[0], null.accuracy, draw(accuracy_of_words)),
-        "accuracy_by_part": _Scored(
-            observed.accuracy_by_part[0], null.accuracy_by_part, draw(_accuracy_by_part)
-        ),
-    }
-    if observed.auc is not None and null.auc is not None:
-        areas = _Scored(observed.auc[0], null.auc, draw(auc_of_words))
-        scored["auc"] = areas
-        scored["auc_macro"] = _Scored(
-            areas.estimate.mean(), areas.null.mean(axis=1), areas.draws.mean(axis=1)
-        )
-    return scored
-
-
-def _accuracy_by_part(
-    scores: NDArray[np.float64], folds: Folds, weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Accuracy (weighting, half, level)."""
-    parts = [accuracy_of_words(scores, folds, weights, members) for members in folds.parts()]
-    return np.stack(parts, axis=1).reshape(len(weights), 2, -1)
-
-
-def _over_layers(scored: Sequence[dict[str, _Scored]], name: str) -> _Scored:
-    return _Scored(
-        np.stack([layer[name].estimate for layer in scored]),
-        np.stack([layer[name].null for layer in scored], axis=1),
-        np.stack([layer[name].draws for layer in scored], axis=1),
-    )
-
-
-def _at_peak(by_part: _Scored) -> _Scored:
-    """Choose the layer on one half of the words and measure on the other, both ways.
-
-    The choice is made again under every permutation, and kept in the resamples. Where a label is
-    crossed with the words, its worst level counts: a probe trained on nothing can sort clusters
-    of one level right by luck, but not those of each.
-    """
-    estimate, null, draws = by_part.estimate[None], by_part.null, by_part.draws
-    chosen = np.repeat(_best_layer(estimate), len(draws), axis=0)
-    return _Scored(
-        _measured(estimate, _best_layer(estimate))[0],
-        _measured(null, _best_layer(null)),
-        _measured(draws, chosen),
-    )
-
-
-def _best_layer(accuracy: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Best layer (row, half) of accuracies (row, layer, half, level)."""
-    return np.asarray(accuracy.mean(axis=3).argmax(axis=1), dtype=np.intp)
-
-
-def _measured(accuracy: NDArray[np.float64], chosen: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Accuracy (row,) of each half at the layer that the other half chose."""
-    rows = np.arange(len(accuracy))
-    halves = [accuracy[rows, chosen[:, 1 - half], half] for half in (0, 1)]
-    return np.asarray(np.mean(halves, axis=0).min(axis=1), dtype=np.float64)
-
-
-def _statistics(scored: Sequence[dict[str, _Scored]], chance: float) -> dict[str, Statistic]:
-    values = {name: _over_layers(scored, name) for name in scored[0]}
-    values["peak_accuracy"] = _at_peak(values.pop("accuracy_by_part"))
-    return {
-        name: Statistic(
-            dims=("layer", "category")[: np.ndim(of.estimate)],
-            estimate=of.estimate,
-            null=of.null,
-            resamples=of.draws,
-            none=0.5 if name.startswith("auc") else chance,
-        )
-        for name, of in values.items()
-    }
+def _of_surface(recording: Recording, groups: str, measures: Measures) -> dict[str, Scored]:
+    """Measure the surface of the words as if it were a layer."""
+    words = target_words(recording.table, groups)
+    if words is None:
+        msg = f"surface=True needs words: the stimuli have neither marked text nor {groups!r}."
+        raise InputError(msg)
+    alone = replace(measures, auc=False, confusion=False, frames=None)
+    return alone.at(surface_features(words))
 
 
 INSTRUMENT = Instrument(
@@ -303,5 +275,10 @@ INSTRUMENT = Instrument(
     headline="peak_accuracy",
     detects=("direction", "selective_units", "patch", "subspace"),
     silent_on=("noise", "xor", "training_words"),
-    switches={"auc": ("auc", "auc_macro")},
+    switches={
+        "auc": ("auc", "auc_macro"),
+        "confusion": ("confusion",),
+        "surface": ("surface_accuracy", "beyond_surface"),
+        "memory": ("accuracy_shared_words", "beyond_memory", "mean_beyond_memory"),
+    },
 )

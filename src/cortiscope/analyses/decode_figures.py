@@ -19,6 +19,7 @@ from cortiscope.analyses.figure_style import (
     translucent,
 )
 from cortiscope.analyses.result import Result
+from cortiscope.errors import InputError
 
 _AT_EMBEDDING = -1  # where the embedding stands on an axis of layers
 _EMBEDDING = "emb."
@@ -140,6 +141,77 @@ def auc_heat_map(result: Result, embedding: Result | None = None) -> go.Figure:
         },
         yaxis={"autorange": "reversed", "showgrid": False, "ticks": "", "ticksuffix": "  "},
         height=110 + 30 * auc.shape[0],
+    )
+    return figure
+
+
+def confusion_heat_map(result: Result, layer: int | None = None) -> go.Figure:
+    """Draw what the stimuli of each category are taken for.
+
+    Parameters
+    ----------
+    result : Result
+        A decoding result with ``confusion=True``.
+    layer : int, optional
+        The layer; the mean over layers when left out.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+
+    Raises
+    ------
+    InputError
+        For a result without confusion matrices, or a layer that it lacks.
+    """
+    if "confusion" not in result.estimates:
+        msg = "the result has no confusion matrices: decode with confusion=True."
+        raise InputError(msg)
+    confusion = result.estimates["confusion"].transpose("layer", "category", "predicted")
+    if layer is not None and layer not in confusion["layer"].values:
+        msg = f"layer {layer} was not decoded: choose among {confusion['layer'].values.tolist()}."
+        raise InputError(msg)
+    shares = (confusion.mean("layer") if layer is None else confusion.sel(layer=layer)).values
+    names = [plain(name).replace("_", " ") for name in confusion["category"].values]
+    where = "mean over layers" if layer is None else f"layer {layer}"
+    figure = go.Figure(
+        go.Heatmap(
+            x=names,
+            y=names,
+            z=shares,
+            text=np.where(shares >= 0.005, np.char.mod("%.2f", shares), ""),
+            texttemplate="%{text}",
+            textfont={"size": 11},
+            xgap=2,
+            ygap=2,
+            zmin=0.0,
+            zmax=1.0,
+            colorscale=list(SEQUENTIAL),
+            colorbar={
+                "title": {"text": "share", "font": {"size": 13}},
+                "thickness": 10,
+                "outlinewidth": 0,
+                "tickformat": ".1f",
+            },
+            hovertemplate="%{y} taken for %{x}: %{z:.3f}<extra></extra>",
+        )
+    )
+    n_stimuli, chance = result.n["n_stimuli"], _chance(result)
+    figure.update_layout(
+        template=template(),
+        xaxis={
+            "title": {"text": f"predicted ({where}; {n_stimuli:,} stimuli; chance {chance:.2f})"},
+            "showline": False,
+            "ticks": "",
+        },
+        yaxis={
+            "title": {"text": "category"},
+            "autorange": "reversed",
+            "showgrid": False,
+            "ticks": "",
+            "ticksuffix": "  ",
+        },
+        height=150 + 30 * len(names),
     )
     return figure
 

@@ -67,8 +67,10 @@ def null_figure(verdict: FiledVerdict, result: Result) -> go.Figure:
     -------
     plotly.graph_objects.Figure
     """
-    null = Effect.of(result, verdict.claim.variable, verdict.claim.where).null
-    counts, edges = _histogram(null)
+    effect = Effect.of(result, verdict.claim.variable, verdict.claim.where)
+    # An instrument that permutes nothing shows how far words make its estimate vary.
+    drawn, what = (effect.null, "permutations") if effect.null.size else (effect.draws, "resamples")
+    counts, edges = _histogram(drawn)
     top = 1.12 * float(counts.max())
     figure = go.Figure(
         go.Bar(
@@ -76,7 +78,7 @@ def null_figure(verdict: FiledVerdict, result: Result) -> go.Figure:
             y=counts,
             width=np.diff(edges),
             marker={"color": translucent(MUTED, 0.45), "line": {"width": 0}},
-            hovertemplate="%{y} permutations around %{x:.3f}<extra></extra>",
+            hovertemplate=f"%{{y}} {what} around %{{x:.3f}}<extra></extra>",
         )
     )
     estimate = rows_of(verdict)[0]
@@ -93,7 +95,7 @@ def null_figure(verdict: FiledVerdict, result: Result) -> go.Figure:
     figure.update_layout(
         **_layout(verdict),
         xaxis=_axis(_scale(verdict)),
-        yaxis={"title": {"text": "permutations"}, "range": [0, 1.25 * top]},
+        yaxis={"title": {"text": what}, "range": [0, 1.25 * top]},
         height=_HEIGHT,
         bargap=0,
     )

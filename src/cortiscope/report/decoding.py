@@ -124,11 +124,18 @@ def _probe(result: Result) -> str:
         if has_areas(result)
         else ""
     )
+    kind = {
+        "ridge": "ridge regression on one-hot codes",
+        "logistic": "multinomial logistic regression with an L2 penalty",
+    }[decode["probe"]]
+    if decode["ridge"] == "inner":
+        strength = f"chosen on inner folds of the training {groups}s, in every permutation again"
+    else:
+        strength = f"{decode['ridge']:g} times the mean eigenvalue of the training Gram matrix"
     return (
-        f"The {target} was decoded from each layer with a linear probe [@probes]: ridge regression "
-        "on one-hot codes with an unpenalised intercept, the highest score being the prediction "
-        f"[@ridge]. λ was {decode['ridge']:g} times the mean eigenvalue of the training Gram "
-        f"matrix; units were {scaled} the training {groups}s. Probes were cross-validated in "
+        f"The {target} was decoded from each layer with a linear probe [@probes]: {kind} with an "
+        f"unpenalised intercept, the highest score being the prediction [@ridge]. λ was {strength}"
+        f"; units were {scaled} the training {groups}s. Probes were cross-validated in "
         f"{decode['n_folds']} folds, stratified by {target}, that keep all texts of a {groups} "
         f"together, so that every prediction is for a {groups} the probe never saw. Reported are "
         f"balanced accuracy [@accuracy]{areas}. Accuracy at the best layer is also given with the "
@@ -141,14 +148,19 @@ def _inference(result: Result) -> str:
     decode = result.parameters
     target, groups = decode["target"], decode["groups"]
     drawn = count(result.n["n_permutations"])
-    if result.null.attrs.get("exhaustive"):
-        permuted = f"in all {drawn} ways, the identity counted (p = b/m)"
+    permuted = f"The labels of {groups}s were permuted within folds"
+    corrected = (
+        "p-values are one-sided and corrected by the maximum statistic over layers, for AUC over "
+        "layers and categories [@maximum]"
+    )
+    if not result.null:
+        tested = "No labels were permuted"
+    elif result.null.attrs.get("exhaustive"):
+        tested = f"{permuted} in all {drawn} ways, the identity counted (p = b/m); {corrected}"
     else:
-        permuted = f"{drawn} times at random (p = (b + 1)/(m + 1) [@p])"
+        tested = f"{permuted} {drawn} times at random (p = (b + 1)/(m + 1) [@p]); {corrected}"
     return (
-        f"The labels of {groups}s were permuted within folds {permuted}; p-values are one-sided "
-        "and corrected by the maximum statistic over layers, for AUC over layers and categories "
-        f"[@maximum]. Intervals are 95% percentile intervals over {count(decode['n_bootstrap'])} "
+        f"{tested}. Intervals are 95% percentile intervals over {count(decode['n_bootstrap'])} "
         f"bootstrap resamples of {groups}s within their {target}, of held-out predictions; nothing "
         f"was refitted [@bootstrap]. Folds, permutations and resamples follow from seed "
         f"{decode['seed']}."

@@ -239,7 +239,10 @@ def _gate(verdicts: Sequence[FiledVerdict], frozen: Frozen) -> str:
     together = "bh" if frozen.values.get("correction", "bh") == "bh" else "by"
     told = [f"{counted(len(claims), 'claim')} {_was(claims)} frozen with the protocol{when}."]
     if any(not claim.is_absence for claim in claims):
-        told.append("Claims of presence were tested against permuted words.")
+        told.append(
+            "Claims of presence were tested against permuted words or, where an instrument "
+            "permutes none, by the resamples of words that show no effect."
+        )
     if any(claim.is_absence for claim in claims):
         told.append(
             "Claims of absence were tested by two one-sided tests on resamples of words [@absence]."

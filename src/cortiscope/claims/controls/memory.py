@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from cortiscope.claims.bench import Bench
 from cortiscope.claims.evidence import Evidence
 from cortiscope.statistics import (
     Folds,
-    LayerReader,
-    accuracy_of_words,
-    bootstrap_words,
+    control_task,
     percentile_interval,
+    permute_within_folds,
 )
 
 _N_RANDOM = 50
@@ -40,32 +37,24 @@ def memory(bench: Bench) -> Evidence:
     if "frame" not in labels.columns or labels["frame"].nunique() < 2:
         return Evidence("memory", None, "could not run: the stimuli have no second frame")
     seed = bench.seed
-    grouped = Folds.grouped(labels[bench.target].tolist(), labels[bench.groups].tolist(), n_folds=2)
-    frame = np.unique(labels["frame"].astype(str), return_inverse=True)[1].astype(np.intp)
-    folds = Folds(
-        fold=frame,
-        label=grouped.label,
-        word=grouped.word,
-        half=grouped.half,
-        level=grouped.level,
-        categories=grouped.categories,
-        words=grouped.words,
+    folds = Folds.grouped(
+        labels[bench.target].tolist(), labels[bench.groups].tolist(), n_folds=2, seed=seed
     )
+    random, _ = permute_within_folds(folds.label_of_word, folds.fold_of_word, _N_RANDOM, seed)
     accuracy = bench.result.estimates["accuracy"]
     layer = int(accuracy["layer"].values[int(accuracy.values.argmax())])
     x = bench.recording.layer(bench.site, layer)
-    reader = LayerReader(
-        x.reshape(len(x), -1), folds, ridge=parameters["ridge"], scale=parameters["scale"]
+    task = control_task(
+        x.reshape(len(x), -1),
+        folds,
+        labels["frame"].tolist(),
+        random,
+        ridge=parameters["ridge"],
+        scale=parameters["scale"],
+        seed=seed,
     )
-    rng = np.random.default_rng(seed)
-    random = np.stack([rng.permutation(folds.label_of_word) for _ in range(_N_RANDOM)])
-    real = float(reader.read(folds.label_of_word[None], auc=False).accuracy[0])
-    chance = float(reader.read(random, auc=False).accuracy.mean())
-    scores = reader.scores()
-    draws = bootstrap_words(
-        lambda weights: accuracy_of_words(scores, folds, weights), folds.label_of_word, seed=seed
-    )
-    low, high = (float(bound) - chance for bound in percentile_interval(draws))
+    real, chance = task.real, float(task.random.mean())
+    low, high = (float(bound) - chance for bound in percentile_interval(task.draws))
     return Evidence(
         "memory",
         low > 0,

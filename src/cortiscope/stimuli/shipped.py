@@ -41,6 +41,12 @@ _SETS = (
         1200,
     ),
     ShippedSet(
+        "concepts-30",
+        "30 categories × 20 words × the same 3 frames: claims over categories need many of them",
+        "CC0-1.0",
+        1800,
+    ),
+    ShippedSet(
         "two_concepts",
         "the words of concepts in pairs: 100 ordered pairs of categories, 12 sentences each",
         "CC0-1.0",
@@ -58,6 +64,12 @@ _SETS = (
         "MIT",
         726,
     ),
+    ShippedSet(
+        "reasoning",
+        "120 problems of 6 kinds that take several steps, in 2 questions each, answers and foils",
+        "CC0-1.0",
+        240,
+    ),
 )
 
 
@@ -72,7 +84,7 @@ def catalog() -> dict[str, ShippedSet]:
     Examples
     --------
     >>> list(catalog())
-    ['concepts', 'two_concepts', 'localizer', 'facts']
+    ['concepts', 'concepts-30', 'two_concepts', 'localizer', 'facts', 'reasoning']
     >>> catalog()["concepts"].n_stimuli
     1200
     """

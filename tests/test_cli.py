@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cortiscope.ledger import Run
+from cortiscope.studies import audit
+
 STORIES = str(Path(__file__).parent / "data" / "stories260k")
 
 
@@ -68,6 +71,7 @@ def test_audit_names_what_was_altered(copied_run):
         (["scan", STORIES, "concepts", "--out", STORIES], "stories260k"),
         (["check", "no/such/folder/here"], "no/such/folder/here"),
         (["view", STORIES], "is no Cortiscope run"),
+        (["compare", STORIES, "nothing.csv"], "is neither the folder of a run nor a file of RDMs"),
         (["calibrate", "encode"], "no analysis 'encode'"),
     ],
 )
@@ -78,6 +82,43 @@ def test_bad_input_is_one_sentence_and_exit_code_2(arguments, sentence, tmp_path
     assert "Traceback" not in failed.stderr
     error = failed.stderr[failed.stderr.index("error:") :].strip()
     assert "\n" not in error
+
+
+COMPARING = """
+study = "alike"
+subjects = ["specimen:qwen2"]
+claim_permutations = 39
+
+[steps.cka]
+analysis = "cka"
+n_permutations = 39
+n_jackknife = 19
+
+[[claims]]
+name = "A model and a phantom arrange the words alike"
+statistic = "cka:mean_best_match"
+kind = "greater"
+size = 0.5
+controls = ["twins"]
+"""
+
+
+def test_the_subjects_of_a_run_are_compared(small_run, tmp_path):
+    (tmp_path / "alike.toml").write_text(COMPARING)
+    done = cortiscope(
+        "compare", small_run.path, "--study", "alike.toml", "--permutations", 29, "--out", "pairs",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (verdict,) = json.loads((tmp_path / "pairs" / "verdicts.json").read_text())
+    assert "stories260k and phantom:direction" in verdict["subject"]
+    assert verdict["outcome"] in done.stdout
+    assert "report.html" in done.stdout
+    results = [json.loads(p.read_text()) for p in (tmp_path / "pairs" / "results").glob("*.json")]
+    assert {len(result["inputs"]) for result in results} == {2}
+    for draws in ("n_permutations", "n_jackknife"):
+        assert {result["parameters"][draws] for result in results} == {29}
+    assert list(audit(Run.open(tmp_path / "pairs"))) == []
 
 
 def test_lists_name_what_ships():

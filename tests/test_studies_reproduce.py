@@ -1,13 +1,16 @@
 """Results come out again as they are stored, or the difference is stated."""
 
+import dataclasses
 import json
 import shutil
 import sys
 
 import pytest
 
+from cortiscope.analyses import INSTRUMENTS
 from cortiscope.errors import InputError
 from cortiscope.ledger import visible_files
+from cortiscope.scanning import Recording
 from cortiscope.studies import reproduce
 from cortiscope.studies.lookup import Lookup
 
@@ -62,6 +65,28 @@ def test_an_edited_verdict_differs(copied_run):
     (compared,) = reproduce(copied_run, entry.id)
     assert compared.outcome == "differs"
     assert (compared.largest_difference, compared.where) == (0.125, "0.corrected_p")
+
+
+def test_text_among_the_estimates_is_compared(copied_run):
+    entry = of_kind(copied_run, "result")[0]
+    module = sys.modules["cortiscope.analyses.decode"]
+    instrument = INSTRUMENTS["decode"]
+    said = iter(["animal", "animal", "thing"])
+
+    def with_text(recording, **parameters):
+        result = module.decode(recording, **parameters)
+        estimates = result.estimates.assign(best_read=((), next(said)))
+        return dataclasses.replace(result, estimates=estimates)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(INSTRUMENTS, "decode", dataclasses.replace(instrument, run=with_text))
+        recording = Recording.open(copied_run.path / Lookup(copied_run).entry(entry.inputs[0]).path)
+        result = INSTRUMENTS["decode"].run(recording, **Lookup(copied_run).result(entry).parameters)
+        result.save(copied_run.results)
+        (same,) = reproduce(copied_run, entry.id)
+        (other,) = reproduce(copied_run, entry.id)
+    assert (same.outcome, same.largest_difference) == ("identical", 0.0)
+    assert (other.outcome, other.where) == ("differs", "best_read of the estimates")
 
 
 def test_what_was_cleaned_away_is_said(copied_run):

@@ -330,6 +330,82 @@ def stimuli(
 
 
 @app.command()
+def steer(
+    subject: SubjectArgument,
+    prompts: Annotated[
+        list[str], typer.Argument(help="What the model goes on from", metavar="PROMPT...")
+    ],
+    concept: Annotated[
+        str | None, typer.Option(help="A category of the stimuli, such as animal")
+    ] = None,
+    dose: Annotated[
+        float,
+        typer.Option(help="1 moves as far as the concept's mean lies from the others'; -1 away"),
+    ] = 1.0,
+    layer: Annotated[
+        int | None, typer.Option(help="After which layer; the middle one when left out")
+    ] = None,
+    stimuli: Annotated[
+        str, typer.Option(help="Whose categories are the concepts: a shipped set, or a table")
+    ] = "concepts",
+    direction: Annotated[
+        Path | None, typer.Option(help="A direction that was saved, in place of a concept")
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="Where the direction goes, as .safetensors")
+    ] = None,
+    gguf: Annotated[
+        Path | None, typer.Option(help="The same as a control vector that llama.cpp reads")
+    ] = None,
+    tokens: Annotated[int, typer.Option(min=1, help="Tokens that it goes on for")] = 20,
+    temperature: Annotated[
+        float, typer.Option(min=0, help="0 takes the likeliest token each time")
+    ] = 0.0,
+    top_p: Annotated[
+        float, typer.Option(help="Draw among the likeliest tokens of so much probability")
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(help="Seed of the draws")] = 0,
+    device: DeviceOption = None,
+) -> None:
+    """Let a model go on from a prompt, clean and with a concept added to its stream."""
+    from cortiscope.codes import Direction, export_gguf
+    from cortiscope.errors import InputError
+    from cortiscope.stimuli import StimulusSet
+    from cortiscope.studies import concept_directions
+    from cortiscope.studies import steer as steer_subject
+
+    loaded = _load(subject, device=device)
+    if direction is not None:
+        chosen = Direction.open(direction)
+    else:
+        known = concept_directions(loaded, StimulusSet.load(stimuli), layer=layer)
+        if concept not in known:
+            said = "no concept was named" if concept is None else f"there is no concept {concept!r}"
+            msg = f"{said}: give --concept one of {', '.join(known)}."
+            raise InputError(msg)
+        chosen = known[concept]
+    table = Table("prompt", "clean", f"{chosen.name}, dose {dose:g}, layer {chosen.layer}")
+    for steered in steer_subject(
+        loaded,
+        chosen,
+        prompts,
+        dose=dose,
+        n_tokens=tokens,
+        temperature=temperature,
+        top_p=top_p,
+        seed=seed,
+    ):
+        table.add_row(*map(_escaped, (steered.prompt, steered.clean, steered.steered)))
+    _out.print(table)
+    if save is not None:
+        _print(f"saved: {chosen.save(save)}")
+    if gguf is not None:
+        _print(
+            f"saved: {export_gguf(chosen, gguf, model_hint=loaded.model.config.model_type, dose=dose)}"
+        )
+
+
+@app.command()
 def subjects() -> None:
     """List the specimens that ship and the families that can be scanned."""
     from cortiscope.report.terminal import subjects_tables

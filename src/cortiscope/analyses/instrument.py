@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from cortiscope.analyses.result import Result, result_id
 from cortiscope.codes import RDM
+from cortiscope.errors import InputError
 from cortiscope.scanning import Recording
+from cortiscope.stimulation import Experiment, Response
+from cortiscope.stimuli import StimulusSet
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-Readable = Recording | RDM
-"""What an instrument may read: a recording, or an RDM in the place of one."""
+Readable = Recording | RDM | Response
+"""What an instrument may read: a recording, an RDM in its place, or a response."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Instrument:
     summary : str
         One line.
     reads : tuple of str
-        Names of those of its parameters that are recordings: one, or two.
+        Names of those of its parameters that are recordings, one or two, or ``("response",)``.
     reference : str
         The definition that it follows.
     run : callable
@@ -42,6 +45,9 @@ class Instrument:
         Returns the fingerprint of the code that the result depends on.
     takes_rdm : bool
         Whether the second of a pair may be an RDM, which stands in for a model.
+    experiment : callable, optional
+        Of an instrument that reads a response: takes the subject's clean recording, the stimuli and
+        the instrument's own parameters, and returns the `Experiment` that gives the response.
     detects, silent_on : tuple of str
         Phantoms that it must detect, the one that calibrates it first, and those on which it must
         stay silent.
@@ -63,6 +69,7 @@ class Instrument:
     headline: str
     reads: tuple[str, ...] = ("recording",)
     takes_rdm: bool = False
+    experiment: Callable[..., Experiment] | None = None
     detects: tuple[str, ...] = ()
     silent_on: tuple[str, ...] = ()
     switches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -83,6 +90,8 @@ class Instrument:
 
     def can_read(self, sources: Sequence[Readable]) -> bool:
         """Whether it measures what lies there: one recording, a pair, or one beside an RDM."""
+        if self.experiment is not None:
+            return False
         may_be_rdm = [False, self.takes_rdm][: len(self.reads)]
         return len(sources) == len(self.reads) and all(
             may or isinstance(source, Recording)
@@ -91,8 +100,16 @@ class Instrument:
 
     def accepted(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Keep those of some parameters that the function has."""
-        known = inspect.signature(self.run).parameters
-        return {name: value for name, value in parameters.items() if name in known}
+        return _known_to(self.run, parameters)
+
+    def experiment_on(
+        self, recording: Recording, stimuli: StimulusSet, parameters: Mapping[str, Any]
+    ) -> Experiment:
+        """Plan what is to be done to a subject, from its clean recording."""
+        if self.experiment is None:
+            msg = f"{self.name} reads recordings: there is nothing to be done to a subject."
+            raise InputError(msg)
+        return self.experiment(recording, stimuli, **_known_to(self.experiment, parameters))
 
     def only(self, variable: str) -> dict[str, bool]:
         """Parameters that spare all work which a variable does not need."""
@@ -121,3 +138,8 @@ class Instrument:
             for name, recording in zip(self.reads, recordings, strict=True)
         }
         return result_id(self.name, inputs, parameters, self.source())
+
+
+def _known_to(function: Callable[..., Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    known = inspect.signature(function).parameters
+    return {name: value for name, value in parameters.items() if name in known}

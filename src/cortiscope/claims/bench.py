@@ -66,9 +66,16 @@ class Bench:
         return str(self.parameters.get("site", "resid_post"))
 
     @property
-    def target(self) -> str:
-        """The label that holds the categories."""
-        return str(self.parameters.get("target", "category"))
+    def sites(self) -> tuple[str, ...]:
+        """The site that is read of each recording: the second's may be another."""
+        other = self.parameters.get("other_site")
+        return (self.site, str(other or self.site))[: len(self.recordings)]
+
+    @property
+    def target(self) -> str | None:
+        """The label that holds the categories; None where there are none."""
+        target = self.parameters.get("target", "category")
+        return None if target is None else str(target)
 
     @property
     def groups(self) -> str:
@@ -90,12 +97,25 @@ class Bench:
         return Effect.of(result, self.claim.variable, self.claim.where)
 
     def again(
-        self, change: Callable[[Recording], Recording] | None = None, **changed: Any
+        self, change: Callable[[Recording, str], Recording] | None = None, **changed: Any
     ) -> Result:
-        """Measure again, on recordings that were changed or with changed parameters."""
+        """Measure again, on recordings that were changed or with changed parameters.
+
+        Parameters
+        ----------
+        change : callable, optional
+            Takes a recording and the site that is read of it, gives the one that takes its place.
+        **changed
+            Parameters of the instrument that take other values.
+
+        Returns
+        -------
+        Result
+            From `run`.
+        """
         recordings = tuple(
-            change(source) if change and isinstance(source, Recording) else source
-            for source in self.recordings
+            change(source, site) if change and isinstance(source, Recording) else source
+            for source, site in zip(self.recordings, self.sites, strict=True)
         )
         return self.run(
             self.instrument,

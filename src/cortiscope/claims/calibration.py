@@ -233,7 +233,8 @@ def _find_strength(measure: _Measure, claim: Claim) -> float | None:
         return float(np.mean([effect.estimate for effect in effects]))
 
     def short(strength: float) -> bool:
-        return mean(strength) < size if rising else mean(strength) > size
+        # A statistic that is not defined does not have the claimed size either.
+        return not (mean(strength) >= size if rising else mean(strength) <= size)
 
     weak, strong = _WEAKEST, _STRONGEST
     if short(strong):

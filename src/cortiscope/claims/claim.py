@@ -40,8 +40,8 @@ class Claim(BaseModel):
     waived : dict of str to str
         Challenges that do not apply, each with the reason.
     phantom : str, optional
-        What calibration plants, such as ``subspace(n_dimensions=5)``; the first phantom that the
-        instrument must detect when left out.
+        What calibration plants, such as ``subspace(shares=(0.5, 0.5))``; the first phantom that
+        the instrument must detect when left out.
     n_phantoms : int, optional
         Phantoms of each sort for its calibration; the study's number when left out.
 

@@ -103,6 +103,8 @@ class Effect:
             return self.p_of_presence()
         if claim.kind == "less":
             return self.p_of_presence(sign=-1.0)
+        if np.isnan(self.estimate):
+            return 1.0
         low, high = claim.bounds
         # A resample in which the statistic is not defined speaks against the claim.
         tails = [np.sum(~(self.draws > low)), np.sum(~(self.draws < high))]
@@ -123,7 +125,12 @@ class Effect:
         low, high = claim.bounds
         if claim.is_absence:
             return bool(low < self.low and self.high < high)
-        return not self.excludes(claim)
+        return self.has_interval and not self.excludes(claim)
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether it is known how far it would vary: not where a resample is not defined."""
+        return not np.isnan([self.low, self.high]).any()
 
     def excludes(self, claim: Claim) -> bool:
         """Whether the interval lies wholly outside of where the claim says."""

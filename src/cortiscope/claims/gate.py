@@ -120,11 +120,13 @@ def _judge_case(case: Case, corrected: float, alpha: float) -> Verdict:
     ]
     if len(verdicts) == 1 and case.subject != ALL:
         return verdicts[0]
-    deciding = min(verdicts, key=lambda verdict: _GRAVITY.index(verdict.outcome))
+    # Of those that are as grave the one speaks whose p-value is that of the test.
+    deciding = min(verdicts, key=lambda verdict: (_GRAVITY.index(verdict.outcome), -verdict.p))
     n_held = sum(verdict.outcome == "supported" for verdict in verdicts)
     return dataclasses.replace(
         deciding,
         subject=ALL,
+        p=case.p_value,
         sentence=f"It held in {n_held} of {len(verdicts)} subjects; {deciding.subject}: "
         + deciding.sentence,
     )
@@ -193,7 +195,8 @@ def _after_controls(
             f"The effect is there ({effect}) but falls to the control {names}: "
             f"{fallen[0].statement}.",
         )
-    survived = f" and survives {len(evidence)} controls" if evidence else ""
+    controls = "its control" if len(evidence) == 1 else f"{len(evidence)} controls"
+    survived = f" and survives {controls}" if evidence else ""
     return (
         "supported",
         "test",

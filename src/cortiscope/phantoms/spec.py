@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import ast
-import re
 from typing import Any
 
 from cortiscope.errors import InputError
 from cortiscope.phantoms.registry import PHANTOMS
-
-_SPEC = re.compile(r"(?P<name>\w+)(?:\((?P<options>[^()]*)\))?")
 
 
 def parse_phantom(spec: str) -> tuple[str, dict[str, Any]]:
@@ -36,21 +33,37 @@ def parse_phantom(spec: str) -> tuple[str, dict[str, Any]]:
     --------
     >>> parse_phantom("direction(strength=2, seed=1)")
     ('direction', {'strength': 2, 'seed': 1})
+    >>> parse_phantom("subspace(shares=(0.5, 0.5))")
+    ('subspace', {'shares': (0.5, 0.5)})
     """
-    match = _SPEC.fullmatch(spec.strip())
-    if match is None:
-        msg = f"{spec!r} is no phantom: write NAME or NAME(strength=1, seed=0)."
-        raise InputError(msg)
-    name = match["name"]
+    name, keywords = _read(spec)
     if name not in PHANTOMS:
         msg = f"there is no phantom {name!r}: choose among {', '.join(PHANTOMS)}."
         raise InputError(msg)
     options: dict[str, Any] = {}
-    for part in filter(None, (match["options"] or "").split(",")):
-        key, _, value = part.partition("=")
+    for keyword in keywords:
         try:
-            options[key.strip()] = ast.literal_eval(value.strip())
-        except (ValueError, SyntaxError) as error:
-            msg = f"{part.strip()!r} in {spec!r} is no option: write NAME=NUMBER."
+            options[str(keyword.arg)] = ast.literal_eval(keyword.value)
+        except ValueError as error:
+            msg = f"{ast.unparse(keyword)!r} in {spec!r} is no option: write NAME=NUMBER."
             raise InputError(msg) from error
     return name, options
+
+
+def _read(spec: str) -> tuple[str, list[ast.keyword]]:
+    """Take a name, and what stands in parentheses, from an expression as Python has it."""
+    try:
+        said = ast.parse(spec.strip(), mode="eval").body
+    except (SyntaxError, ValueError) as error:
+        raise _unreadable(spec) from error
+    call = said if isinstance(said, ast.Call) else None
+    name = said if call is None else call.func
+    keywords = [] if call is None else call.keywords
+    is_repeated = len({keyword.arg for keyword in keywords}) < len(keywords)
+    if not isinstance(name, ast.Name) or is_repeated or (call is not None and call.args):
+        raise _unreadable(spec)
+    return name.id, keywords
+
+
+def _unreadable(spec: str) -> InputError:
+    return InputError(f"{spec!r} is no phantom: write NAME or NAME(strength=1, seed=0).")

@@ -251,7 +251,8 @@ def _pairs(
             if step not in found:
                 msg = f"{run.path} holds no result of {name} for {step}: run the study again."
                 raise InputError(msg)
-        return Scanned("", {"name": name, "family": "pair"}, found)
+        record = {"name": name, "family": "pair", "names": (first.name, second.name)}
+        return Scanned("", record, found)
 
     if not frozen.steps_of_pairs():
         return ()

@@ -158,13 +158,14 @@ def _beside_twins(labelled: Mapping[str, Result]) -> Table | None:
 
 def _between(step: MeasuringStep) -> Table:
     """Lay out a step's headline, with its interval, for every two subjects."""
-    found = {pair.subject.name: pair.subject.results[step.name] for pair in step.examined}
-    pairs = [tuple(name.split(" and ", 1)) for name in found]
-    names = list(dict.fromkeys(name for pair in pairs for name in pair))
+    found = {
+        pair.subject.record["names"]: pair.subject.results[step.name] for pair in step.examined
+    }
+    names = list(dict.fromkeys(name for pair in found for name in pair))
     headline = step.instrument.headline
 
     def cell(row: str, column: str) -> Cell:
-        result = found.get(f"{row} and {column}") or found.get(f"{column} and {row}")
+        result = found.get((row, column)) or found.get((column, row))
         if result is None:
             return NOTHING
         value, interval, _ = estimate(result, headline).cells

@@ -1,6 +1,12 @@
 """Folds, permutations, intervals and corrections: exact, and grouped by word."""
 
 from cortiscope.statistics.control_task import ControlTask, control_task
+from cortiscope.statistics.correlations import (
+    correlation_draws,
+    pearson_correlations,
+    permute_few,
+    smallest_detectable_correlation,
+)
 from cortiscope.statistics.dimensionality import covariance_participation, pca_dimensions, two_nn
 from cortiscope.statistics.directions import ridge_directions
 from cortiscope.statistics.dissimilarity import (
@@ -123,6 +129,7 @@ __all__ = [
     "confusion_matrix",
     "control_task",
     "correlation_distances",
+    "correlation_draws",
     "cosine_matrix",
     "covariance_participation",
     "crossnobis_distances",
@@ -153,7 +160,9 @@ __all__ = [
     "overlap_of_n90",
     "pairs_among",
     "pca_dimensions",
+    "pearson_correlations",
     "percentile_interval",
+    "permute_few",
     "permute_items",
     "permute_within_folds",
     "permuted_rank_correlations",
@@ -163,6 +172,7 @@ __all__ = [
     "replicate",
     "ridge_directions",
     "similarities",
+    "smallest_detectable_correlation",
     "spearman_brown",
     "split_half_overlap",
     "structures_of",

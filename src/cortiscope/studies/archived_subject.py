@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from dataclasses import dataclass
@@ -82,6 +83,11 @@ class ArchivedSubject:
     def sites(self) -> tuple[str, ...]:
         """The sites that were recorded."""
         return Recording.open(self.run / self._recording.path).sites
+
+    def n_units(self, site: str) -> int:
+        """Count the units of a site; heads are laid side by side."""
+        sizes = Recording.open(self.run / self._recording.path)[site].sizes
+        return math.prod(size for dim, size in sizes.items() if dim not in ("stimulus", "layer"))
 
     def twin(self, seed: int) -> ArchivedSubject:
         """Give one of its untrained twins.

@@ -20,6 +20,7 @@ from cortiscope.ledger import (
 from cortiscope.ledger.progress import track
 from cortiscope.scanning import Recording
 from cortiscope.scanning.store import Store
+from cortiscope.stimulation import Response
 from cortiscope.studies.lookup import Lookup
 from cortiscope.studies.shown import ShownNumber, is_shown, numbers_in
 
@@ -105,6 +106,8 @@ def _audit_artifact(lookup: Lookup, entry: LedgerEntry) -> Iterator[Finding]:
     path = lookup.run.path / entry.path
     if not path.exists():
         yield Finding(entry.path, "is missing")
+    elif entry.kind == "response":
+        yield from _audit_response(path, entry)
     elif path.is_dir():
         yield from _audit_recording(path, entry)
     elif fingerprint_file(path) != entry.sha256:
@@ -113,6 +116,14 @@ def _audit_artifact(lookup: Lookup, entry: LedgerEntry) -> Iterator[Finding]:
         yield Finding(f"{entry.path.removesuffix('.json')}.zarr", _DIFFERS)
     elif entry.kind in _OPENED:
         yield from _audit_result(lookup, entry)
+
+
+def _audit_response(path: Path, entry: LedgerEntry) -> Iterator[Finding]:
+    try:
+        if Response.open(path).fingerprint != entry.sha256:
+            yield Finding(entry.path, _DIFFERS)
+    except CortiscopeError as error:
+        yield Finding(entry.path, f"cannot be opened: {error}")
 
 
 def _audit_recording(path: Path, entry: LedgerEntry) -> Iterator[Finding]:

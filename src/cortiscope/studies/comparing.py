@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cortiscope.claims import Claim
 from cortiscope.errors import InputError
 from cortiscope.studies.archived_subject import ArchivedSubject
 from cortiscope.studies.protocol import Protocol
@@ -57,6 +58,8 @@ def comparing_protocol(
         raise InputError(msg)
     if n_twins is None:
         n_twins = min(subject.n_twins for subject in archived)
+    if n_twins == 0:
+        changes["claims"] = [_without_twins(claim) for claim in Protocol.load(study).claims]
     return Protocol.load(
         study,
         subjects=tuple(specs),
@@ -65,3 +68,12 @@ def comparing_protocol(
         n_twins=n_twins,
         **changes,
     )
+
+
+def _without_twins(claim: Claim) -> dict[str, Any]:
+    """Waive the control that no run has anything for."""
+    values = claim.model_dump(exclude_none=True)
+    if "twins" in claim.controls:
+        values["controls"] = [control for control in claim.controls if control != "twins"]
+        values["waived"] = {**claim.waived, "twins": "the runs hold no untrained twins"}
+    return values

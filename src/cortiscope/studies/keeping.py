@@ -13,6 +13,7 @@ from cortiscope.codes import RDM
 from cortiscope.errors import InputError
 from cortiscope.ledger import LedgerEntry, Run, write_atomically
 from cortiscope.scanning import Recording, scan
+from cortiscope.stimulation import Experiment, Response, stimulate
 from cortiscope.stimuli import StimulusSet
 from cortiscope.studies.archived_subject import ArchivedSubject
 from cortiscope.studies.phantom_subject import PhantomSubject
@@ -96,6 +97,34 @@ class Keeper:
         self._ids[kept.fingerprint] = self.run.record("rdm", path, parameters={"name": rdm.name}).id
         return kept
 
+    def response(self, subject: Lying, recording: Recording, experiment: Experiment) -> Response:
+        """Stimulate a subject, continue an interrupted sweep, or open what it gave before.
+
+        Raises
+        ------
+        InputError
+            For a subject that is not there to be stimulated: a phantom's or an earlier recording.
+        """
+        if not isinstance(subject, Subject):
+            msg = (
+                f"{subject.name} is a recording, and an experiment needs the model itself: leave "
+                "the step out, or name the model as the subject."
+            )
+            raise InputError(msg)
+        path = self.run.path / "responses" / f"{subject.slug}--{experiment.fingerprint[:16]}"
+        response = stimulate(
+            subject, experiment.stimuli, experiment.conditions, experiment.readouts, out=path
+        )
+        entry = self.run.record(
+            "response",
+            path,
+            inputs=(self._ids[recording.fingerprint],),
+            parameters={"subject": subject.name, "experiment": experiment.fingerprint},
+            content=response.fingerprint,
+        )
+        self._ids[response.fingerprint] = entry.id
+        return response
+
     def result(
         self,
         instrument: Instrument,
@@ -129,8 +158,8 @@ class Keeper:
             inputs=tuple(self._ids[kept.fingerprint] for kept in parents or recordings),
             parameters={
                 **{
-                    name: recording.name
-                    for name, recording in zip(instrument.reads, recordings, strict=True)
+                    name: source.name
+                    for name, source in zip(instrument.reads, recordings, strict=True)
                 },
                 **result.parameters,
             },

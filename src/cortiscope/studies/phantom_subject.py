@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cortiscope.errors import InputError
 from cortiscope.ledger import fingerprint, package_versions
 from cortiscope.phantoms import PHANTOMS, PhantomDesign, parse_phantom
 from cortiscope.scanning import Recording
@@ -65,7 +66,7 @@ class PhantomSubject:
         Raises
         ------
         InputError
-            For a phantom or an option that is not there.
+            For a phantom that is not there, and a seed or a size that is no whole number.
         """
         name, values = parse_phantom(spec.strip().removeprefix("phantom:"))
         own = {
@@ -73,6 +74,11 @@ class PhantomSubject:
             for key in ("seed", "strength", "n_units", "n_layers")
             if key in values
         }
+        for key, value in own.items():
+            if not isinstance(value, int | float if key == "strength" else int):
+                kind = "number" if key == "strength" else "whole number"
+                msg = f"the {key} of {spec} is {value!r}: give a {kind}."
+                raise InputError(msg)
         return cls(name, **own, options=values)
 
     @property

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
-from cortiscope.claims import CALIBRATION, Calibration
+from cortiscope.analyses import Instrument
+from cortiscope.claims import CALIBRATION, Calibration, Claim
 from cortiscope.scanning import Plan, plan
 from cortiscope.stimuli import StimulusSet
+from cortiscope.studies.archived_subject import ArchivedSubject
 from cortiscope.studies.keeping import Lying
 from cortiscope.studies.power import calibration_of
 from cortiscope.studies.protocol import Protocol
-from cortiscope.studies.runner import load_subject
+from cortiscope.studies.runner import load_subject, sites_read
+from cortiscope.studies.saved_rdm import is_saved_rdm, read_saved_rdm
 from cortiscope.subjects import Subject
+
+# Where an instrument that has no parameter for it reads.
+_SITE = "resid_post"
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +35,7 @@ class StudyPlan:
     n_twins : int
         Untrained twins of each.
     power : dict of (str, str) to Calibration
-        By claim and subject.
+        By claim and subject, or pair.
     """
 
     scans: dict[str, Plan]
@@ -77,10 +84,20 @@ def plan_study(
     protocol.check()
     stimuli = StimulusSet.load(protocol.stimuli)
     scans: dict[str, Plan] = {}
-    power: dict[tuple[str, str], Calibration] = {}
-    for spec in protocol.subjects:
+    sizes: list[_Size] = []
+    rdms = [spec for spec in protocol.subjects if is_saved_rdm(spec)]
+    specs = [spec for spec in protocol.subjects if spec not in rdms]
+    for place, spec in enumerate(specs):
         say(f"loading {spec}")
         subject = load_subject(spec, protocol, device, device_map)
+        is_last = place == len(protocol.subjects) - 1
+        sites = {
+            site
+            for claim in _calibrated(protocol)
+            for site in sites_read(protocol.steps[claim.step], is_first=not place, is_last=is_last)
+            or {_SITE}
+        }
+        sizes.append(_size(subject, spec, sites))
         if isinstance(subject, Subject):
             scans[subject.name] = plan(
                 subject,
@@ -91,16 +108,70 @@ def plan_study(
                 dtype=protocol.store_dtype,
                 out=out or protocol.default_out,
             )
-        for claim in protocol.claims:
-            if CALIBRATION in claim.controls and claim.subjects in ("each", "all", spec):
-                say(f"calibrating {claim.step} at the size of {subject.name}")
-                site = protocol.steps[claim.step].parameters.get("site", "resid_post")
-                n_units = [_n_units(subject, str(site))]
-                power[claim.name, subject.name] = calibration_of(protocol, claim, stimuli, n_units)
+    sizes += [_Size(spec, read_saved_rdm(spec).name, None) for spec in rdms]
+    power = _power(protocol, stimuli, sizes, say)
     return StudyPlan(scans, protocol.n_twins, power)
 
 
-def _n_units(subject: Lying, site: str) -> int:
-    if not isinstance(subject, Subject):
-        return int(subject.record()["n_units"])
-    return math.prod(size for _, size in subject.anatomy.shape(site))
+@dataclass(frozen=True)
+class _Size:
+    """What is left of a subject when it is no longer in memory: its units at each site.
+
+    Of an RDM it is not known what it was measured from: its are None.
+    """
+
+    spec: str
+    name: str
+    n_units: Mapping[str, int] | None
+
+
+def _size(subject: Lying, spec: str, sites: set[str]) -> _Size:
+    if isinstance(subject, Subject):
+        anatomy = subject.anatomy
+        n_units = {site: math.prod(size for _, size in anatomy.shape(site)) for site in sites}
+    elif isinstance(subject, ArchivedSubject):
+        n_units = {site: subject.n_units(site) for site in sites}
+    else:
+        n_units = dict.fromkeys(sites, subject.n_units)
+    return _Size(spec, subject.name, n_units)
+
+
+def _power(
+    protocol: Protocol, stimuli: StimulusSet, sizes: Sequence[_Size], say: Callable[[str], None]
+) -> dict[tuple[str, str], Calibration]:
+    power = {}
+    for claim in _calibrated(protocol):
+        step = protocol.steps[claim.step]
+        for whose in _spoken_of(claim, step.instrument, sizes):
+            name = " and ".join(size.name for size in whose)
+            say(f"calibrating {claim.step} at the size of {name}")
+            site = str(step.parameters.get("site", _SITE))
+            sites = (site, str(step.parameters.get("other_site") or site))
+            n_units = [
+                # As where the claim is judged: beside an RDM lies a phantom of the same size.
+                (whose[0].n_units or {})[site] if size.n_units is None else size.n_units[at]
+                for size, at in zip(whose, sites, strict=False)
+            ]
+            power[claim.name, name] = calibration_of(protocol, claim, stimuli, n_units)
+    return power
+
+
+def _calibrated(protocol: Protocol) -> list[Claim]:
+    return [claim for claim in protocol.claims if CALIBRATION in claim.controls]
+
+
+def _spoken_of(
+    claim: Claim, instrument: Instrument, sizes: Sequence[_Size]
+) -> list[tuple[_Size, ...]]:
+    """Find whom a claim speaks of: subjects, or every two that its instrument can compare."""
+    if not instrument.is_of_pairs:
+        return [
+            (size,)
+            for size in sizes
+            if size.n_units is not None and claim.subjects in ("each", "all", size.spec)
+        ]
+    return [
+        (one, other)
+        for one, other in combinations(sizes, 2)
+        if one.n_units is not None and (other.n_units is not None or instrument.takes_rdm)
+    ]

@@ -43,7 +43,7 @@ def calibration_of(
             PhantomDesign(
                 stimuli.table,
                 size,
-                target=str(parameters.get("target", "category")),
+                target=str(parameters.get("target") or "category"),
                 groups=str(parameters.get("groups", "word")),
             )
             for size in n_units

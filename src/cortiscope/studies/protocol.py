@@ -13,6 +13,7 @@ from cortiscope.analyses import INSTRUMENTS, Instrument
 from cortiscope.claims import CALIBRATION, Claim, check_attainable, check_controls
 from cortiscope.errors import InputError
 from cortiscope.ledger import Run, fingerprint, write_atomically
+from cortiscope.phantoms import PHANTOMS, parse_phantom
 from cortiscope.studies.toml import read_toml
 
 _FILE = "protocol.toml"
@@ -22,15 +23,26 @@ _SHIPPED = Path(__file__).parent / "protocols"
 class Step(BaseModel):
     """One analysis of every recording: its name, and the parameters that are not left alone.
 
+    An empty text stands for None, for which files have no word: ``target = ""``.
+
     Examples
     --------
     >>> Step(analysis="decode", site="resid_post").parameters["n_permutations"]
     1000
+    >>> Step(analysis="cka", target="").parameters["target"] is None
+    True
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     analysis: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _none_can_be_written(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return {name: "" if value is None else value for name, value in values.items()}
 
     @model_validator(mode="after")
     def _parameters_are_known(self) -> Step:
@@ -55,7 +67,8 @@ class Step(BaseModel):
     @property
     def given(self) -> dict[str, Any]:
         """The parameters that the protocol names."""
-        return dict(self.model_extra or {})
+        given = self.model_extra or {}
+        return {name: None if value == "" else value for name, value in given.items()}
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -194,8 +207,13 @@ class Protocol(BaseModel):
         for claim in self.claims:
             step = self.steps[claim.step]
             if CALIBRATION in claim.controls and not step.instrument.detects:
-                msg = f"{step.analysis} names no phantom: its claims cannot be calibrated."
+                msg = (
+                    f"{step.analysis} names no phantom: its claims cannot be calibrated; waive "
+                    "calibration, with the reason."
+                )
                 raise InputError(msg)
+            if claim.phantom is not None:
+                _check_phantom(claim.name, claim.phantom)
 
     def freeze(self, run: Run) -> None:
         """Write the protocol into a run, or see that the run was begun with this very one.
@@ -235,6 +253,17 @@ def shipped_protocols() -> list[str]:
     True
     """
     return sorted(path.stem for path in _SHIPPED.glob("*.toml"))
+
+
+def _check_phantom(claim: str, phantom: str) -> None:
+    """Refuse a phantom that is not there, and what it does not take, before anything is scanned."""
+    name, options = parse_phantom(phantom)
+    if unknown := sorted(set(options) - set(PHANTOMS[name].options)):
+        msg = (
+            f"claim {claim!r} gives its phantom {name} the option {unknown[0]!r}: it takes "
+            f"{', '.join(PHANTOMS[name].options) or 'none'}, and calibration chooses the strength."
+        )
+        raise InputError(msg)
 
 
 def _differing(before: Any, now: Any, key: str = "") -> list[str]:

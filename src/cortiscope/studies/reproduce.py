@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,9 @@ from cortiscope.errors import CortiscopeError, InputError
 from cortiscope.ledger import LedgerEntry, Run, fingerprint
 from cortiscope.ledger.progress import track
 from cortiscope.scanning import Recording
+from cortiscope.stimulation import Response
 from cortiscope.stimuli import StimulusSet
+from cortiscope.studies.archived_subject import ArchivedSubject
 from cortiscope.studies.keeping import Keeper
 from cortiscope.studies.lookup import Lookup
 from cortiscope.studies.phantom_subject import PhantomSubject
@@ -155,8 +157,11 @@ class _Reproduction:
             if not path.exists():
                 msg = f"its recording {entry.path} was cleaned away: run the study again first"
                 raise InputError(msg)
-            is_rdm = entry.kind == "rdm"
-            self._recordings[entry.id] = RDM.read(path) if is_rdm else Recording.open(path)
+            readers: dict[str, Callable[[Path], Readable]] = {
+                "rdm": RDM.read,
+                "response": Response.open,
+            }
+            self._recordings[entry.id] = readers.get(entry.kind, Recording.open)(path)
         return self._recordings[entry.id]
 
     def _compare_result(self, entry: LedgerEntry) -> None:
@@ -197,7 +202,19 @@ class _Reproduction:
 
     def _examined(self, protocol: Protocol, recording_entry: LedgerEntry) -> Examined:
         recordings = (self.recording(recording_entry),)
-        return Examined(recordings, self._results_of(protocol, recordings))
+        results = self._results_of(protocol, recordings)
+        responses: dict[str, Response] = {}
+        for entry in self.lookup.of_kind("response"):
+            if entry.inputs == (recording_entry.id,):
+                response = self.recording(entry)
+                assert isinstance(response, Response)
+                for name, step in protocol.steps.items():
+                    kept = step.instrument.experiment and self.stored_of(
+                        step.instrument, (response,), step.parameters
+                    )
+                    if kept:
+                        responses[name], results[name] = response, self.result_of(kept)
+        return Examined(recordings, results, responses)
 
     def _results_of(
         self, protocol: Protocol, recordings: tuple[Readable, ...]
@@ -275,6 +292,9 @@ def _spec_of(name: str, protocol: Protocol) -> str:
         elif "#" in spec:
             if spec.partition("#")[2] == name:
                 return spec
+        elif ArchivedSubject.matches(spec):
+            if ArchivedSubject.parse(spec).name == name:
+                return spec
         elif name in (spec, Path(spec).name):
             return spec
     return name
@@ -300,7 +320,7 @@ def _compare(entry: LedgerEntry, stored: Result, again: Result) -> Comparison:
             a, b = before[name], now[name]
             if a.dims != b.dims or a.shape != b.shape:
                 return Comparison(entry, "differs", None, name, said or "it has another shape")
-            is_identical &= a.dtype == b.dtype and _same_bits(a, b)
+            is_identical &= (a.dtype == b.dtype or _is_text(a)) and _same_bits(a, b)
             differences[f"{name} of the {kind.replace('_', '-')}"] = _largest(a, b)
     where = max(differences, key=differences.__getitem__)
     outcome: Literal["identical", "differs"] = "identical" if is_identical else "differs"
@@ -308,13 +328,21 @@ def _compare(entry: LedgerEntry, stored: Result, again: Result) -> Comparison:
 
 
 def _same_bits(a: xr.DataArray, b: xr.DataArray) -> bool:
+    if _is_text(a):
+        return bool((a.values == b.values).all())
     # What is not a number has many bit patterns, which no file format keeps apart.
     a_missing, b_missing = np.isnan(a.values), np.isnan(b.values)
     numbers = a.values[~a_missing].tobytes() == b.values[~b_missing].tobytes()
     return bool(numbers and np.array_equal(a_missing, b_missing))
 
 
+def _is_text(values: xr.DataArray) -> bool:
+    return values.dtype.kind in "OUT"
+
+
 def _largest(a: xr.DataArray, b: xr.DataArray) -> float:
+    if _is_text(a) or _is_text(b):
+        return 0.0 if (a.values == b.values).all() else np.inf
     x, y = np.asarray(a.values, dtype=np.float64), np.asarray(b.values, dtype=np.float64)
     with np.errstate(invalid="ignore"):
         difference = np.where((x == y) | (np.isnan(x) & np.isnan(y)), 0.0, np.abs(x - y))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cortiscope.analyses import Readable, Result
-from cortiscope.codes import RDM
 from cortiscope.errors import InputError
 from cortiscope.ledger import Run, remove_abandoned
 from cortiscope.scanning.request import resolve
@@ -14,7 +13,7 @@ from cortiscope.stimuli import StimulusSet
 from cortiscope.studies.archived_subject import ArchivedSubject
 from cortiscope.studies.keeping import Keeper, Lying
 from cortiscope.studies.phantom_subject import PhantomSubject
-from cortiscope.studies.protocol import Protocol
+from cortiscope.studies.protocol import Protocol, Step
 from cortiscope.studies.saved_rdm import is_saved_rdm
 from cortiscope.studies.trial import Examined, Scanned, pairs_of, try_claims
 from cortiscope.subjects import Subject
@@ -59,21 +58,21 @@ def run_study(
     protocol.check()
     stimuli = StimulusSet.load(protocol.stimuli)
     for step in protocol.steps.values():
-        labels = {k: step.parameters[k] for k in ("target", "groups") if k in step.parameters}
-        if len(labels) == 2:
-            stimuli.check_groups(**labels, n_folds=step.parameters.get("n_folds", 2))
+        target, groups = (step.parameters.get(label) for label in ("target", "groups"))
+        if target is not None and groups is not None:
+            stimuli.check_groups(target, groups, n_folds=step.parameters.get("n_folds", 2))
     keeper: Keeper | None = None
     scanned: dict[str, Scanned] = {}
     rdms = [spec for spec in protocol.subjects if is_saved_rdm(spec)]
-    for spec in protocol.subjects:
-        if spec in rdms:
-            continue
+    specs = [spec for spec in protocol.subjects if spec not in rdms]
+    for place, spec in enumerate(specs):
         say(f"loading {spec}")
         subject = load_subject(spec, protocol, device, device_map)
         if subject.name in scanned:
             msg = f"two subjects are called {subject.name}: rename one folder, or run them apart."
             raise InputError(msg)
-        _check_request(subject, stimuli, protocol)
+        is_last = place == len(protocol.subjects) - 1
+        _check_request(subject, stimuli, protocol, is_first=not place, is_last=is_last)
         # Nothing is written before there is somebody who can be scanned as the protocol says.
         keeper = keeper or _begin(Run(out or protocol.default_out), protocol, stimuli)
         examined = [
@@ -84,8 +83,7 @@ def run_study(
     if keeper is None:
         msg = "the study has RDMs alone: name a model that they are compared with."
         raise InputError(msg)
-    kept = {spec: keeper.rdm(spec) for spec in rdms}
-    saved = {rdm.name: _saved(spec, rdm, protocol.n_twins) for spec, rdm in kept.items()}
+    saved = _saved(keeper, rdms, scanned, protocol.n_twins)
     pairs = pairs_of(scanned | saved, lambda pair: _measured(keeper, pair, protocol, say))
     try_claims(keeper, protocol, stimuli, scanned | pairs, say)
     return keeper.run
@@ -99,7 +97,9 @@ def _begin(run: Run, protocol: Protocol, stimuli: StimulusSet) -> Keeper:
     return keeper
 
 
-def _check_request(subject: Lying, stimuli: StimulusSet, protocol: Protocol) -> None:
+def _check_request(
+    subject: Lying, stimuli: StimulusSet, protocol: Protocol, *, is_first: bool, is_last: bool
+) -> None:
     """Refuse sites that the subject cannot be recorded at, and steps that nobody records."""
     if not isinstance(subject, Subject):
         recorded = set(subject.sites)
@@ -115,13 +115,20 @@ def _check_request(subject: Lying, stimuli: StimulusSet, protocol: Protocol) -> 
         )
         recorded = {layout.site for layout in request.sites}
     for name, step in protocol.steps.items():
-        site = step.parameters.get("site")
-        if site is not None and site not in recorded:
+        for site in sites_read(step, is_first=is_first, is_last=is_last) - recorded:
             msg = (
                 f"step {name} reads {site}, which is not recorded of {subject.name}: add it to "
                 f"the sites, or read one of {', '.join(sorted(recorded))}."
             )
             raise InputError(msg)
+
+
+def sites_read(step: Step, *, is_first: bool, is_last: bool) -> set[str]:
+    """Find the sites at which a step reads a subject: of the second of a pair it may be another."""
+    site, other = (step.parameters.get(name) for name in ("site", "other_site"))
+    if other is None:
+        return set() if site is None else {str(site)}
+    return {str(at) for at, is_read in ((site, not is_last), (other, not is_first)) if is_read}
 
 
 def load_subject(
@@ -155,13 +162,36 @@ def _examine(
     inputs = (keeper.stimuli(stimuli).id, keeper.subject(subject).id)
     say(f"scanning {subject.name}: {len(stimuli):,} stimuli")
     recording = keeper.recording(subject, stimuli, protocol, inputs)
-    return Examined((recording,), _measured(keeper, (recording,), protocol, say))
+    results = _measured(keeper, (recording,), protocol, say)
+    responses = {}
+    for name, step in protocol.steps.items():
+        if step.instrument.experiment is not None:
+            say(f"{name}: {step.analysis} of {subject.name}")
+            experiment = step.instrument.experiment_on(recording, stimuli, step.parameters)
+            responses[name] = keeper.response(subject, recording, experiment)
+            results[name] = keeper.result(step.instrument, (responses[name],), step.parameters)
+    return Examined((recording,), results, responses)
 
 
-def _saved(spec: str, rdm: RDM, n_twins: int) -> Scanned:
-    """Put an RDM in a subject's place, and beside every twin of the others."""
-    examined = Examined((rdm,), {})
-    return Scanned(spec, examined, (examined,) * n_twins)
+def _saved(
+    keeper: Keeper, specs: Sequence[str], scanned: Mapping[str, Scanned], n_twins: int
+) -> dict[str, Scanned]:
+    """Put RDMs in subjects' places, and beside every twin of the others."""
+    saved: dict[str, Scanned] = {}
+    names: dict[str, str] = {}
+    for spec in specs:
+        rdm = keeper.rdm(spec)
+        if rdm.name in scanned or rdm.name in saved:
+            msg = f"two subjects are called {rdm.name}: rename the file {spec}."
+            raise InputError(msg)
+        # Results are known by what they are of, whatever it is called.
+        if rdm.fingerprint in names:
+            msg = f"the RDMs {names[rdm.fingerprint]} and {rdm.name} hold the same: name one alone."
+            raise InputError(msg)
+        names[rdm.fingerprint] = rdm.name
+        examined = Examined((rdm,), {})
+        saved[rdm.name] = Scanned(spec, examined, (examined,) * n_twins)
+    return saved
 
 
 def _measured(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations, starmap
 from typing import Any
 
@@ -19,8 +19,9 @@ from cortiscope.claims import (
     Verdict,
     judge,
 )
-from cortiscope.codes import RDM
 from cortiscope.ledger import LedgerEntry, Run, fingerprint
+from cortiscope.scanning import Recording
+from cortiscope.stimulation import Response
 from cortiscope.stimuli import StimulusSet
 from cortiscope.studies.keeping import Keeper
 from cortiscope.studies.power import calibration_of
@@ -41,10 +42,17 @@ class Examined:
         One, or a pair.
     results : mapping of str to Result
         By step.
+    responses : mapping of str to Response
+        Of steps that stimulate.
     """
 
     recordings: tuple[Readable, ...]
     results: Mapping[str, Result]
+    responses: Mapping[str, Response] = field(default_factory=dict)
+
+    def read_by(self, step: str) -> tuple[Readable, ...]:
+        """Give what a step measured: a response, or the recordings."""
+        return (self.responses[step],) if step in self.responses else self.recordings
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,9 +137,11 @@ def try_claims(
     cases: list[Case] = []
     inputs: set[str] = set()
     for claim in protocol.claims:
+        made, calibrations = _cases(keeper, protocol, claim, stimuli, scanned, say)
         if not protocol.n_tests(claim):
             say(f"not judged: {claim.name}: it compares subjects, and there is one")
-        made, calibrations = _cases(keeper, protocol, claim, stimuli, scanned, say)
+        elif not made:
+            say(f"not judged: {claim.name}: there is nobody whom the step {claim.step} could read")
         cases += made
         inputs.update(calibrations)
     if cases:
@@ -199,13 +209,14 @@ def _cases(
 
 def _bench(keeper: Keeper, protocol: Protocol, claim: Claim, scanned: Scanned) -> Bench:
     step = protocol.steps[claim.step]
+    sources = scanned.subject.read_by(claim.step)
 
     def run(
         instrument: Instrument,
         recordings: tuple[Readable, ...],
         parameters: Mapping[str, Any],
     ) -> Result:
-        return keeper.result(instrument, recordings, parameters, scanned.subject.recordings)
+        return keeper.result(instrument, recordings, parameters, sources)
 
     # The claim's own test takes more draws than exploring does, and only of what it is about.
     counts = ("n_permutations", "n_bootstrap", "n_jackknife")
@@ -219,8 +230,8 @@ def _bench(keeper: Keeper, protocol: Protocol, claim: Claim, scanned: Scanned) -
         claim=claim,
         instrument=step.instrument,
         parameters=step.parameters,
-        recordings=scanned.subject.recordings,
-        result=run(step.instrument, scanned.subject.recordings, own),
+        recordings=sources,
+        result=run(step.instrument, sources, own),
         twins=tuple(twin.results[claim.step] for twin in scanned.twins),
         alpha=protocol.alpha,
         run=run,
@@ -231,7 +242,7 @@ def _calibrate(
     keeper: Keeper, protocol: Protocol, stimuli: StimulusSet, bench: Bench
 ) -> tuple[Calibration, LedgerEntry]:
     # What an RDM was measured from is not known: its phantom has as many units as the other.
-    known = [_n_units(recording, bench.site) for recording in bench.recordings]
+    known = [_n_units(*each) for each in zip(bench.recordings, bench.sites, strict=True)]
     n_units = [n or next(filter(None, known)) for n in known]
     calibration = calibration_of(protocol, bench.claim, stimuli, n_units)
     names = [recording.name for recording in bench.recordings]
@@ -245,7 +256,7 @@ def _calibrate(
 
 
 def _n_units(recording: Readable, site: str) -> int | None:
-    if isinstance(recording, RDM):
+    if not isinstance(recording, Recording):
         return None
     sizes = recording[site].sizes
     return math.prod(size for dim, size in sizes.items() if dim not in ("stimulus", "layer"))

@@ -19,17 +19,15 @@ head_out
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from cortiscope.errors import InputError
 from cortiscope.subjects.display import html_table
-from cortiscope.subjects.families import End, Family, Place
+from cortiscope.subjects.families import Family, Place
+from cortiscope.subjects.tap import Tap
 
 SITES = ("resid_pre", "resid_post", "attn_out", "mlp_out", "mlp_act", "head_out")
 
@@ -41,114 +39,6 @@ SITE_TEXTS: Mapping[str, str] = {
     "mlp_act": "input of the MLP's output projection",
     "head_out": "input of attention's output projection, by head",
 }
-
-
-class Handle:
-    """Removes the hooks of one attached tap.
-
-    Parameters
-    ----------
-    *handles : torch.utils.hooks.RemovableHandle
-        What to remove.
-    """
-
-    def __init__(self, *handles: torch.utils.hooks.RemovableHandle) -> None:
-        self._handles = handles
-
-    def remove(self) -> None:
-        """Stop listening; doing it twice does no harm."""
-        for handle in self._handles:
-            handle.remove()
-
-    def __enter__(self) -> Handle:
-        """Listen while the context lasts."""
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Stop listening."""
-        self.remove()
-
-
-@dataclasses.dataclass(frozen=True)
-class Tap:
-    """One site of one layer: the module that has it, and at which end.
-
-    Parameters
-    ----------
-    site : str
-        One of `SITES`, or another name for a place that only the proof reads.
-    layer : int
-        Counted from 0.
-    path : str
-        The module's name below the body, for messages.
-    module : nn.Module
-        The module to listen to.
-    end : {"input", "output"}
-        Whether the site is what the module takes or what it gives.
-    trailing : tuple of int
-        The sizes after (batch, token) that the callback sees.
-    block : nn.Module or None
-        For a module that gets all tokens of a batch in one axis: the block around it, from which
-        the shape of the batch is read.
-    """
-
-    site: str
-    layer: int
-    path: str
-    module: nn.Module
-    end: End
-    trailing: tuple[int, ...]
-    block: nn.Module | None = None
-
-    def attach(self, callback: Callable[[Tensor], None]) -> Handle:
-        """Call back with the site's tensor in every forward pass.
-
-        Parameters
-        ----------
-        callback : callable
-            Gets the tensor (batch, token, *trailing) in the model's dtype, on the device of the
-            layer. It is the model's own memory: copy what is kept, change nothing.
-
-        Returns
-        -------
-        Handle
-            Whose `remove` ends it.
-        """
-        rows: list[int] = []
-        width = math.prod(self.trailing)
-
-        def give(tensor: Any) -> None:
-            if not isinstance(tensor, Tensor) or tensor.shape[-1] != width:
-                found = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
-                raise InputError(
-                    f"The {self.end} of {self.path} is {found}, where a tensor of the width "
-                    f"{width} was expected for {self.site}; mend the family's entry."
-                )
-            n_rows = rows[0] if self.block is not None else tensor.shape[0]
-            callback(tensor.reshape(n_rows, -1, *self.trailing))
-
-        def before(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            give(_first(args, kwargs))
-
-        def after(_module: nn.Module, _args: tuple[Any, ...], output: Any) -> None:
-            give(output[0] if isinstance(output, tuple) else output)
-
-        def note(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            rows[:] = [_first(args, kwargs).shape[0]]
-
-        handles = []
-        if self.block is not None:
-            handles.append(self.block.register_forward_pre_hook(note, with_kwargs=True))
-        if self.end == "input":
-            handles.append(self.module.register_forward_pre_hook(before, with_kwargs=True))
-        else:
-            handles.append(self.module.register_forward_hook(after))
-        return Handle(*handles)
-
-
-def _first(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    # A block hands its modules the stream as the first argument, mostly without a name.
-    return args[0] if args else next(iter(kwargs.values()), None)
 
 
 class Anatomy:

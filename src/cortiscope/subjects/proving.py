@@ -24,8 +24,9 @@ import torch
 from torch import Tensor
 
 from cortiscope.errors import InputError
-from cortiscope.subjects.anatomy import SITES, Anatomy, Tap
+from cortiscope.subjects.anatomy import SITES, Anatomy
 from cortiscope.subjects.proof import Check, Proof, SiteProof
+from cortiscope.subjects.tap import Tap
 
 TOLERANCES: Mapping[torch.dtype, float] = {
     torch.float64: 1e-10,

@@ -19,7 +19,7 @@ def persists(bench: Bench, control: str, results: dict[str, Result]) -> Evidence
     for condition, result in results.items():
         effect = bench.effect_in(result)
         p = effect.p_value(bench.claim)
-        holds = p <= bench.alpha and not effect.excludes(bench.claim)
+        holds = p <= bench.alpha and effect.has_interval and not effect.excludes(bench.claim)
         survived &= holds
         parts.append(f"{condition} {effect}, p = {p:.4f}")
         values: dict[str, Any] = {

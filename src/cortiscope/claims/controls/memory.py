@@ -32,7 +32,11 @@ def memory(bench: Bench) -> Evidence:
     Hewitt & Liang (2019), Designing and interpreting probes with control tasks. EMNLP.
     """
     labels, parameters = bench.recording.labels, bench.parameters
-    if "ridge" not in parameters or "accuracy" not in bench.result.estimates:
+    if (
+        bench.target is None
+        or "ridge" not in parameters
+        or "accuracy" not in bench.result.estimates
+    ):
         return Evidence("memory", None, f"could not run: {bench.instrument.name} fits no probe")
     if "frame" not in labels.columns or labels["frame"].nunique() < 2:
         return Evidence("memory", None, "could not run: the stimuli have no second frame")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from cortiscope.analyses import Readable
 from cortiscope.claims.bench import Bench
 from cortiscope.claims.evidence import Evidence
+from cortiscope.scanning import Recording
 
 # The sign is judged against the mean of the null, which a few permutations tell.
 _N_PERMUTATIONS = 99
@@ -65,8 +67,20 @@ def _specifications(bench: Bench) -> list[tuple[str, dict[str, Any]]]:
     if "seed" in parameters:
         seed = int(parameters["seed"]) + 1
         specifications.append((f"other folds (seed {seed})", {"seed": seed}))
-    here = bench.recording[bench.site].sizes["layer"]
+    # Where the second of a pair is read at a site of its own, only the first one's changes.
+    n_following = 1 if parameters.get("other_site") else len(bench.recordings)
     for site in bench.recording.sites:
-        if site != bench.site and bench.recording[site].sizes["layer"] == here:
+        if site != bench.site and all(
+            _has_as_many_layers(recording, site, bench.site)
+            for recording in bench.recordings[:n_following]
+        ):
             specifications.append((f"site {site}", {"site": site}))
     return specifications
+
+
+def _has_as_many_layers(recording: Readable, site: str, as_at: str) -> bool:
+    """Whether it can be read at another site as well; an RDM has none."""
+    if not isinstance(recording, Recording):
+        return True
+    layers = {of: recording[of].sizes["layer"] for of in recording.sites}
+    return layers.get(site) == layers[as_at]

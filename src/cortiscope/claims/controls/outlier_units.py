@@ -24,14 +24,14 @@ def outlier_units(bench: Bench) -> Evidence:
         Survived when the effect holds without them, or when there are none.
     """
     n_massive = [
-        int(_massive(recording, bench.site).sum())
-        for recording in bench.recordings
+        int(_massive(recording, site).sum())
+        for recording, site in zip(bench.recordings, bench.sites, strict=True)
         if isinstance(recording, Recording)
     ]
     if not any(n_massive):
         return Evidence("outlier_units", True, "no unit has massive activation", {"n_units": 0})
     said = " and ".join(map(str, n_massive))
-    again = bench.again(lambda recording: _without_massive(recording, bench.site))
+    again = bench.again(_without_massive)
     return persists(bench, "outlier_units", {f"without {said} units": again})
 
 

@@ -42,7 +42,7 @@ def surface(bench: Bench) -> Evidence:
 
     def measured(values: NDArray[np.float32], called: str) -> Effect:
         made = Recording.from_arrays({site: values}, table, layers={site: layers}, name=called)
-        return bench.effect_in(bench.again(lambda _: made))
+        return bench.effect_in(bench.again(lambda *_: made))
 
     baseline = measured(alone, f"surface of {name}")
     nested = measured(both, f"surface and {name}")

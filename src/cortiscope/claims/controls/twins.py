@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from cortiscope.claims.bench import Bench
 from cortiscope.claims.evidence import Evidence
 
@@ -25,13 +27,15 @@ def twins(bench: Bench) -> Evidence:
     effects = [bench.effect_in(result) for result in bench.twins]
     values = [effect.estimate for effect in effects]
     estimate = bench.effect.estimate
-    beyond = estimate < min(values) if bench.claim.kind == "less" else estimate > max(values)
+    # A twin in which nothing is defined is nothing that an effect could lie beyond.
+    low, high = float(np.min(values)), float(np.max(values))
+    beyond = estimate < low if bench.claim.kind == "less" else estimate > high
     where = "outside" if beyond else "within or short of"
     return Evidence(
         "twins",
         bool(beyond),
         f"{estimate:.3f} lies {where} the range of {len(values)} untrained twins "
-        f"({min(values):.3f} to {max(values):.3f})",
+        f"({low:.3f} to {high:.3f})",
         {
             "values": values,
             "addresses": [effect.address for effect in effects],

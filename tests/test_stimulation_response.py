@@ -63,7 +63,11 @@ def test_a_saved_response_opens_as_it_was(subject: Subject, tmp_path: Path) -> N
     assert opened.provenance == response.provenance
     assert opened.data["category"].values.tolist() == STIMULI.table["category"].tolist()
     assert opened.conditions == tuple(condition.name for condition in CONDITIONS)
-    assert {"condition", "word", "all_stream"} <= set(opened.to_frame().columns)
+    table = opened.to_frame("all_logits", "all_clean")
+    assert {"condition", "word", "all_logits", "all_clean"} <= set(table.columns)
+    assert len(table) == response.data["all_logits"].size
+    with pytest.raises(InputError, match="make no table together"):
+        opened.to_frame()
     with pytest.raises(InputError, match="is there already"):
         response.save(tmp_path / "a")
 

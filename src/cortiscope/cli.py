@@ -400,9 +400,8 @@ def steer(
     if save is not None:
         _print(f"saved: {chosen.save(save)}")
     if gguf is not None:
-        _print(
-            f"saved: {export_gguf(chosen, gguf, model_hint=loaded.model.config.model_type, dose=dose)}"
-        )
+        family = loaded.model.config.model_type
+        _print(f"saved: {export_gguf(chosen, gguf, model_hint=family, dose=dose)}")
 
 
 @app.command()
@@ -467,7 +466,7 @@ def calibrate(
     wrong: list[str] = []
     for instrument in _instruments(analysis, INSTRUMENTS):
         if not instrument.detects + instrument.silent_on:
-            _print(f"{instrument.name} names no phantom: it has no value without effect.")
+            _print(f"{instrument.name} names no phantom that it could be tried on.")
             continue
         result = check_on_phantoms(instrument, design, n_phantoms=phantoms)
         _out.print(calibration_table(result))

@@ -88,6 +88,13 @@ class Instrument:
         """Whether it compares two recordings."""
         return len(self.reads) == 2
 
+    @property
+    def said_to_read(self) -> str:
+        """What it reads, in words."""
+        if self.experiment is not None:
+            return "a subject's responses"
+        return "a pair of recordings" if self.is_of_pairs else "a recording"
+
     def can_read(self, sources: Sequence[Readable]) -> bool:
         """Whether it measures what lies there: one recording, a pair, or one beside an RDM."""
         if self.experiment is not None:

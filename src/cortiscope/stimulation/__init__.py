@@ -2,13 +2,8 @@
 
 from cortiscope.stimulation.conditions import Condition
 from cortiscope.stimulation.experiment import Experiment
-from cortiscope.stimulation.intervention import (
-    Inject,
-    Intervention,
-    Lesion,
-    Scale,
-    units_of_head,
-)
+from cortiscope.stimulation.intervention import Inject, Intervention, Scale
+from cortiscope.stimulation.lesion import Lesion, units_of_head
 from cortiscope.stimulation.patch import Patch
 from cortiscope.stimulation.readout import Needs, Outputs, Readout, Row, stimulus_rows
 from cortiscope.stimulation.response import Response

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cortiscope.subjects import Anatomy
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Condition:
     """Interventions that act together in one pass; none at all is the clean subject.
 
@@ -36,17 +36,24 @@ class Condition:
     """
 
     name: str
-    interventions: tuple[Intervention, ...] = ()
-    labels: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    interventions: tuple[Intervention, ...]
+    labels: Mapping[str, str | int | float | bool]
 
-    def __post_init__(self) -> None:
-        given: Intervention | Iterable[Intervention] = self.interventions
+    def __init__(
+        self,
+        name: str,
+        interventions: Intervention | Iterable[Intervention] = (),
+        labels: Mapping[str, str | int | float | bool] | None = None,
+    ) -> None:
+        given = interventions
         listed = (given,) if isinstance(given, Intervention) else tuple(given)
+        object.__setattr__(self, "name", name)
         object.__setattr__(self, "interventions", listed)
+        object.__setattr__(self, "labels", dict(labels or {}))
         for item in listed:
             if not isinstance(item, Intervention):
                 raise InputError(
-                    f"The condition {self.name!r} was given a {type(item).__name__}; give "
+                    f"The condition {name!r} was given a {type(item).__name__}; give "
                     "interventions: Lesion, Inject, Scale or Patch."
                 )
 

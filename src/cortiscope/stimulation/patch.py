@@ -16,7 +16,6 @@ from cortiscope.ledger import fingerprint
 from cortiscope.scanning import Recording
 from cortiscope.stimulation.intervention import Intervention, Selected, tensor_like
 from cortiscope.stimulation.where import Where
-from cortiscope.subjects import Tokens  # noqa: F401 (the examples)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +49,8 @@ class Patch(Intervention):
 
     Examples
     --------
+    >>> from cortiscope.stimulation import Row
+    >>> from cortiscope.subjects import Tokens
     >>> patch = Patch(np.ones((1, 3)), Where(layers=0, positions="target_last"), stimulus_ids=["a"])
     >>> row = Row("a", Tokens((5, 6), (), (False, False)), (0,), ())
     >>> patch.apply(torch.zeros(1, 2, 3), patch.where.mask([row], 2), [row], layer=0).tolist()

@@ -25,7 +25,8 @@ from torch import Tensor
 
 from cortiscope.errors import InputError
 from cortiscope.stimulation.conditions import Condition
-from cortiscope.stimulation.intervention import Inject, Intervention, Lesion, Scale, Selected
+from cortiscope.stimulation.intervention import Inject, Intervention, Scale, Selected
+from cortiscope.stimulation.lesion import Lesion
 from cortiscope.stimulation.patch import Patch
 from cortiscope.subjects.proving import TOLERANCES
 

@@ -82,15 +82,32 @@ class Response:
             }
         )
 
-    def to_frame(self) -> pd.DataFrame:
-        """Lay the variables out as one table.
+    def to_frame(self, *variables: str) -> pd.DataFrame:
+        """Lay variables out as one table.
+
+        Parameters
+        ----------
+        *variables : str
+            Which; all by default.
 
         Returns
         -------
         pandas.DataFrame
             A row for each combination of the dims; variables with fewer dims are repeated.
+
+        Raises
+        ------
+        InputError
+            When no variable has all dims of the others, so that they make no table together.
         """
-        return self.data.to_dataframe().reset_index()
+        data = self.data[list(variables)] if variables else self.data
+        if not any(set(data.dims) == set(values.dims) for values in data.data_vars.values()):
+            names = ", ".join(str(name) for name in data.data_vars)
+            raise InputError(
+                f"The variables {names} have different dims and make no table together; name those "
+                "that do."
+            )
+        return data.to_dataframe().reset_index()
 
     def proof_frame(self) -> pd.DataFrame:
         """Lay out what every intervention proved.
@@ -209,14 +226,38 @@ class Response:
         )
 
 
-def with_labels(data: xr.Dataset, labels: pd.DataFrame) -> xr.Dataset:
-    """Lay the labels of the stimuli along ``stimulus``, where a dataset has that dim."""
-    if "stimulus" not in data.dims:
-        return data
-    known: dict[Hashable, Any] = {
-        name: ("stimulus", labels[name].to_numpy()) for name in labels.columns if name not in data
-    }
-    return data.assign_coords(known)
+def with_labels(data: xr.Dataset, **labels: pd.DataFrame) -> xr.Dataset:
+    """Lay labels along their dims, as coordinates.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        With dims such as ``stimulus`` and ``condition``.
+    **labels : DataFrame
+        For a dim, a column for each label. Where something else has the name of a label, such as
+        the dim of a probe's categories, the dim goes before it: ``stimulus_category``. Labels that
+        some rows lack are empty text there, or NaN.
+
+    Returns
+    -------
+    xarray.Dataset
+
+    Examples
+    --------
+    >>> data = xr.Dataset({"scores": (("condition", "category"), [[0.5, 0.1]])})
+    >>> kinds = pd.DataFrame({"category": ["tool"], "dose": [2.0]})
+    >>> sorted(with_labels(data, condition=kinds).coords)
+    ['condition_category', 'dose']
+    """
+    for dim, table in labels.items():
+        known: dict[Hashable, Any] = {}
+        for name in table.columns if dim in data.dims else ():
+            is_text = table[name].map(lambda value: isinstance(value, str)).any()
+            values = table[name].fillna("") if is_text else table[name]
+            taken = name in data.variables or name in data.dims
+            known[f"{dim}_{name}" if taken else name] = (dim, values.to_numpy())
+        data = data.assign_coords(known)
+    return data
 
 
 def _is_text(values: xr.Variable) -> bool:

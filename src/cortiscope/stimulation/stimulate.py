@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from cortiscope.errors import MachineError
@@ -148,7 +149,11 @@ def _lay_out(sweep: Sweep, values: dict[str, NDArray[Any]]) -> xr.Dataset:
         datasets.append(readout.lay_out(own, sweep.stimuli))
     names = [condition.name for condition in sweep.conditions]
     merged = xr.merge(datasets, join="exact", compat="no_conflicts")
-    return with_labels(merged.assign_coords(condition=names), labels)
+    return with_labels(
+        merged.assign_coords(condition=names),
+        stimulus=labels,
+        condition=pd.DataFrame([dict(condition.labels) for condition in sweep.conditions]),
+    )
 
 
 def _provenance(sweep: Sweep, identity: dict[str, Any], checked: SelfCheck) -> dict[str, Any]:

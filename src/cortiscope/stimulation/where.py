@@ -22,7 +22,7 @@ POSITIONS: tuple[Positions, ...] = get_args(Positions)
 SITE_ORDER = ("resid_pre", "head_out", "attn_out", "mlp_act", "mlp_out", "resid_post")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Where:
     """A site, its layers, and the tokens at which an intervention acts.
 
@@ -44,23 +44,30 @@ class Where:
     Where(site='resid_post', layers=(2, 3), positions='from_target')
     """
 
-    site: str = "resid_post"
-    layers: tuple[int, ...] = ()
-    positions: Positions = "from_target"
+    site: str
+    layers: tuple[int, ...]
+    positions: Positions
 
-    def __post_init__(self) -> None:
-        given: int | Iterable[int] = self.layers
-        layers = (given,) if isinstance(given, int) else tuple(sorted({int(at) for at in given}))
+    def __init__(
+        self,
+        site: str = "resid_post",
+        layers: int | Iterable[int] = (),
+        positions: Positions = "from_target",
+    ) -> None:
+        listed = layers if isinstance(layers, Iterable) else (layers,)
+        layers = tuple(sorted({int(layer) for layer in listed}))
+        object.__setattr__(self, "site", site)
         object.__setattr__(self, "layers", layers)
-        if self.site not in SITES:
-            raise InputError(f"There is no site {self.site!r}; take one of {', '.join(SITES)}.")
+        object.__setattr__(self, "positions", positions)
+        if site not in SITES:
+            raise InputError(f"There is no site {site!r}; take one of {', '.join(SITES)}.")
         if not layers or layers[0] < 0:
             raise InputError(
                 f"An intervention is to act at the layers {layers}; name at least one, from 0 on."
             )
-        if self.positions not in POSITIONS:
+        if positions not in POSITIONS:
             raise InputError(
-                f"The positions {self.positions!r} are unknown; take one of {', '.join(POSITIONS)}."
+                f"The positions {positions!r} are unknown; take one of {', '.join(POSITIONS)}."
             )
 
     def __str__(self) -> str:

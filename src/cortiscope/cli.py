@@ -450,7 +450,10 @@ def calibrate(
     words: Annotated[int, typer.Option(min=5, help="Words a category")] = 40,
     categories: Annotated[int, typer.Option(min=2, help="Categories")] = 10,
     frames: Annotated[int, typer.Option(min=1, help="Frames a word")] = 3,
-    phantoms: Annotated[int, typer.Option(min=5, help="Phantoms of each sort")] = 50,
+    phantoms: Annotated[
+        int | None,
+        typer.Option(min=1, help="Phantoms of each sort; 50, of models 5, when left out"),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder where the Results are saved")] = None,
 ) -> None:
     """Try instruments on phantoms: what they must detect, and where they must stay silent.
@@ -468,7 +471,8 @@ def calibrate(
         if not instrument.detects + instrument.silent_on:
             _print(f"{instrument.name} names no phantom that it could be tried on.")
             continue
-        result = check_on_phantoms(instrument, design, n_phantoms=phantoms)
+        n_phantoms = phantoms or (50 if instrument.experiment is None else 5)
+        result = check_on_phantoms(instrument, design, n_phantoms=n_phantoms)
         _out.print(calibration_table(result))
         wrong += [f"{instrument.name}, {sentence}" for sentence in failures(result)]
         if out is not None:

@@ -1,14 +1,20 @@
-"""Running an instrument on phantoms: one recording of each, or a pair."""
+"""Running an instrument on phantoms: one recording of each, a pair, or a model stimulated."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cortiscope.analyses import Instrument, Result
-from cortiscope.phantoms import PHANTOMS, PhantomDesign
+from cortiscope.phantoms import MODEL_PHANTOMS, PHANTOMS, PhantomDesign
+from cortiscope.scanning import scan
+from cortiscope.stimulation import Response, stimulate
+from cortiscope.stimuli import StimulusSet
+from cortiscope.subjects import Subject
 
 
 def run_on_phantoms(
@@ -26,7 +32,7 @@ def run_on_phantoms(
     instrument : Instrument
         What measures.
     phantom : str
-        One of `PHANTOMS`.
+        One of `PHANTOMS`, or, for an instrument that stimulates, of `MODEL_PHANTOMS`.
     designs : sequence of PhantomDesign
         One for each recording that the instrument reads.
     settings : mapping
@@ -41,11 +47,24 @@ def run_on_phantoms(
     Result
         The instrument's.
     """
+    if instrument.experiment is not None:
+        subject = MODEL_PHANTOMS[phantom].make(designs[0], seed=_seed(*seed), **options)
+        return instrument.run(_stimulated(instrument, subject, designs[0], settings), **settings)
     recordings = [
         PHANTOMS[phantom].make(design, seed=_seed(*seed, place), **options)
         for place, design in enumerate(designs)
     ]
     return instrument.run(*recordings, **settings)
+
+
+def _stimulated(
+    instrument: Instrument, subject: Subject, design: PhantomDesign, settings: Mapping[str, Any]
+) -> Response:
+    stimuli = StimulusSet.from_table(design.table, name="phantom")
+    with tempfile.TemporaryDirectory() as folder:
+        recording = scan(subject, stimuli, sites=["resid_post"], out=Path(folder) / "scan.zarr")
+        experiment = instrument.experiment_on(recording, stimuli, settings)
+        return stimulate(subject, experiment.stimuli, experiment.conditions, experiment.readouts)
 
 
 def settings_of_phantoms(instrument: Instrument, n_draws: int) -> dict[str, Any]:

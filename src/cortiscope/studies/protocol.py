@@ -206,6 +206,12 @@ class Protocol(BaseModel):
         )
         for claim in self.claims:
             step = self.steps[claim.step]
+            if CALIBRATION in claim.controls and step.instrument.experiment is not None:
+                msg = (
+                    f"{step.analysis} is tried on models by `cortiscope calibrate`, which takes "
+                    "too long for every claim: waive calibration, with the reason."
+                )
+                raise InputError(msg)
             if CALIBRATION in claim.controls and not step.instrument.detects:
                 msg = (
                     f"{step.analysis} names no phantom: its claims cannot be calibrated; waive "

@@ -1,5 +1,6 @@
 """One instrument a file: pure functions of recordings that return a Result."""
 
+from cortiscope.analyses.additivity import additivity
 from cortiscope.analyses.cka import cka
 from cortiscope.analyses.concept_rank import concept_rank
 from cortiscope.analyses.decode import decode
@@ -7,6 +8,8 @@ from cortiscope.analyses.dimensionality import dimensionality
 from cortiscope.analyses.generalize import generalize
 from cortiscope.analyses.instrument import Instrument, Readable
 from cortiscope.analyses.instruments import INSTRUMENTS
+from cortiscope.analyses.lesion import lesion
+from cortiscope.analyses.magnitude import magnitude
 from cortiscope.analyses.neighbour_alignment import neighbour_alignment
 from cortiscope.analyses.nonlinear_gap import nonlinear_gap
 from cortiscope.analyses.result import Result
@@ -14,21 +17,26 @@ from cortiscope.analyses.retention import retention
 from cortiscope.analyses.rsa import rsa
 from cortiscope.analyses.selectivity import selectivity
 from cortiscope.analyses.spread import spread
+from cortiscope.analyses.steerability import steerability
 
 __all__ = [
     "INSTRUMENTS",
     "Instrument",
     "Readable",
     "Result",
+    "additivity",
     "cka",
     "concept_rank",
     "decode",
     "dimensionality",
     "generalize",
+    "lesion",
+    "magnitude",
     "neighbour_alignment",
     "nonlinear_gap",
     "retention",
     "rsa",
     "selectivity",
     "spread",
+    "steerability",
 ]

@@ -119,7 +119,12 @@ class Instrument:
         return self.experiment(recording, stimuli, **_known_to(self.experiment, parameters))
 
     def only(self, variable: str) -> dict[str, bool]:
-        """Parameters that spare all work which a variable does not need."""
+        """Parameters that spare all work which a variable does not need.
+
+        None where a response is read: its experiment was made with all that it was given.
+        """
+        if self.experiment is not None:
+            return {}
         return {name: variable in variables for name, variables in self.switches.items()}
 
     def id_for(self, *recordings: Readable, **given: Any) -> str:

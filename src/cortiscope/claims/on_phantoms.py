@@ -78,6 +78,7 @@ def settings_of_phantoms(instrument: Instrument, n_draws: int) -> dict[str, Any]
             "other_site": None,
             "layers": None,
             "other_layers": None,
+            "bound": None,  # a phantom knows no language that it could harm
         }
     )
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from cortiscope.analyses import INSTRUMENTS, Instrument
 from cortiscope.claims import CALIBRATION, Claim, check_attainable, check_controls
+from cortiscope.claims.controls import OF_RECORDINGS
 from cortiscope.errors import InputError
 from cortiscope.ledger import Run, fingerprint, write_atomically
 from cortiscope.phantoms import PHANTOMS, parse_phantom
@@ -206,6 +207,8 @@ class Protocol(BaseModel):
         )
         for claim in self.claims:
             step = self.steps[claim.step]
+            if step.instrument.experiment is not None:
+                _check_controls_of_responses(claim, step)
             if CALIBRATION in claim.controls and step.instrument.experiment is not None:
                 msg = (
                     f"{step.analysis} is tried on models by `cortiscope calibrate`, which takes "
@@ -248,6 +251,17 @@ class Protocol(BaseModel):
     def read(cls, run: Run) -> Protocol:
         """Read the protocol that a run was begun with."""
         return read_toml(cls, run.path / _FILE, {})
+
+
+def _check_controls_of_responses(claim: Claim, step: Step) -> None:
+    for control in claim.controls:
+        if control in OF_RECORDINGS:
+            msg = (
+                f"claim {claim.name!r} asks for the control {control!r}, which measures recordings "
+                f"again, and {step.analysis} reads responses: take it out, or waive it with the "
+                "reason."
+            )
+            raise InputError(msg)
 
 
 def shipped_protocols() -> list[str]:

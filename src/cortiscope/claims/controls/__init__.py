@@ -42,6 +42,15 @@ OF_EFFECTS = frozenset(
 )
 
 
+def _name(control: Control) -> str:
+    return str(getattr(control, "__name__", control))
+
+
+# Those that measure recordings again: they cannot challenge a claim about responses, whose own test
+# is against random units or directions.
+OF_RECORDINGS = frozenset(_name(control) for control in _BUILT_IN) - {"twins"}
+
+
 def known_controls() -> Mapping[str, Control]:
     """All controls by name, those of other packages included.
 
@@ -56,8 +65,4 @@ def known_controls() -> Mapping[str, Control]:
     return with_plugins(_BUILT_IN, ENTRY_POINT_GROUP, Callable, lambda control: [_name(control)])
 
 
-def _name(control: Control) -> str:
-    return str(getattr(control, "__name__", control))
-
-
-__all__ = ["OF_EFFECTS", "Control", "known_controls"]
+__all__ = ["OF_EFFECTS", "OF_RECORDINGS", "Control", "known_controls"]

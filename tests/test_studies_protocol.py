@@ -97,7 +97,7 @@ def test_a_claim_of_absence_cannot_be_challenged_by_a_control_of_effects(write):
 
 
 def test_unknown_studies_are_named():
-    with pytest.raises(InputError, match="no study 'nothing': name one of .*decoding"):
+    with pytest.raises(InputError, match=r"no study 'nothing': name one of .*decoding"):
         Protocol.load("nothing")
     with pytest.raises(InputError, match="cannot be read"):
         Protocol.load("nothing.toml")

@@ -201,5 +201,7 @@ def test_its_figure_shows_curves_and_ranks_of_all():
     curve = next(trace for trace in figure.data if trace.name == "subject")
     expected = results["subject"].estimates["auc_after"].mean(["layer", "category"])
     np.testing.assert_allclose(curve.y, expected)
-    assert sum(trace.name == "untrained twins" for trace in figure.data) == 2
+    for panel in ("y", "y2"):
+        twins = [t for t in figure.data if t.name == "untrained twins" and t.yaxis == panel]
+        assert len(twins) == 2
     assert sum(bool(trace.showlegend) for trace in figure.data) == 5

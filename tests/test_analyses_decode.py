@@ -234,6 +234,9 @@ def test_a_logistic_probe_finds_what_is_planted_and_permutes_only_when_asked():
     assert not silent.p_values.data_vars
     assert silent.n["n_permutations"] == 0
     assert float(silent.intervals["peak_accuracy"].sel(bound="low")) > 0.25
+    names = [trace.name for trace in silent.plot().data]
+    assert "chance" in names
+    assert "corrected p = .05" not in names
     refitted = decode(recording, probe="logistic", n_permutations=19, n_bootstrap=50, refit=True)
     assert float(refitted.p_values["accuracy"].sel(layer=1)) == 1 / 20
     assert float(refitted.null["accuracy"].mean()) == pytest.approx(0.25, abs=0.03)

@@ -331,3 +331,14 @@ def test_a_browser_draws_it_without_a_complaint(
     drawn = re.findall(r'class="plot js-plotly-plot" id="(measured-[0-9-]+)"', done.stdout)
     n_steps = {"alone": 1, "mixed": 3}[which]
     assert len(drawn) == n_steps * len(SUBJECTS)
+
+
+def test_a_decoding_without_p_values_is_a_measurement_like_others(tmp_path: Path) -> None:
+    run = report_run.make_run(
+        tmp_path / "logistic", settings={"probe": "logistic", "n_bootstrap": 20}, claims=()
+    )
+    write_report(run)
+    page = page_of(run)
+    assert "Accuracy at every layer" not in page
+    assert section(page, "measurements").count("peak accuracy") >= 2
+    assert list(audit(run)) == []

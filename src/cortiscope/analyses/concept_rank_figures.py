@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
@@ -18,6 +15,7 @@ from cortiscope.analyses.figure_style import (
     thinned,
     translucent,
 )
+from cortiscope.analyses.layer_lines import LayerLine, add_layer_line, layer_lines
 from cortiscope.analyses.result import Result
 
 
@@ -38,13 +36,19 @@ def rank_curves(results: Mapping[str, Result]) -> go.Figure:
     figure = make_subplots(rows=2, cols=1, vertical_spacing=0.16, row_heights=[0.55, 0.45])
     first = next(iter(results.values()))
     _add_categories(figure, first)
-    others = list(results)[1:]
-    for index, (label, result) in enumerate(results.items()):
-        line = _Line(plain(label), SERIES[index % len(SERIES)], "solid" if index == 0 else "dash")
-        if index and len(others) > 1 and all(other.startswith("twin ") for other in others):
-            line = _Line("untrained twins", SERIES[1], "dash", True, label == others[0])
+    for line in layer_lines(list(results)):
+        result = results[line.label]
         _add_curve(figure, result, line)
-        _add_ranks(figure, result, line)
+        add_layer_line(
+            figure,
+            line,
+            result.estimates["layer"].values,
+            result.estimates["rank"].mean("category").values,
+            result.resamples["rank"].mean("category").transpose("resample", "layer").values,
+            {"row": 2, "col": 1},
+            in_legend=False,
+            digits=2,
+        )
     _add_levels(figure, first)
     n_directions = int(first.estimates.attrs["n_directions"])
     layers = thinned(first.estimates["layer"].values.tolist())
@@ -62,23 +66,6 @@ def rank_curves(results: Mapping[str, Result]) -> go.Figure:
         height=640,
     )
     return figure
-
-
-@dataclass(frozen=True)
-class _Line:
-    """How one result is drawn."""
-
-    name: str
-    colour: str
-    dash: str
-    is_one_of_many: bool = False
-    in_legend: bool = True
-
-    @property
-    def style(self) -> dict[str, Any]:
-        """Stroke, for plotly."""
-        width = 1.1 if self.is_one_of_many else 2.2
-        return {"color": self.colour, "width": width, "dash": self.dash}
 
 
 def _add_categories(figure: go.Figure, result: Result) -> None:
@@ -102,14 +89,18 @@ def _add_categories(figure: go.Figure, result: Result) -> None:
         )
 
 
-def _add_curve(figure: go.Figure, result: Result, line: _Line) -> None:
+def _add_curve(figure: go.Figure, result: Result, line: LayerLine) -> None:
     curve = result.estimates["auc_after"].mean(["layer", "category"])
     figure.add_trace(
         go.Scatter(
             x=curve["n_removed"].values,
             y=curve.values,
-            mode="lines" if line.is_one_of_many else "lines+markers",
-            line=line.style,
+            mode="lines" if line.is_twin else "lines+markers",
+            line={
+                "color": line.colour,
+                "width": 1.2 if line.is_twin else 2.2,
+                "dash": "dash" if line.is_twin else "solid",
+            },
             marker={"color": line.colour, "size": 5},
             name=line.name,
             legendgroup=line.name,
@@ -117,47 +108,6 @@ def _add_curve(figure: go.Figure, result: Result, line: _Line) -> None:
             hovertemplate=f"%{{x}} taken out: AUC %{{y:.3f}}<extra>{line.name}</extra>",
         ),
         row=1,
-        col=1,
-    )
-
-
-def _add_ranks(figure: go.Figure, result: Result, line: _Line) -> None:
-    layers = result.estimates["layer"].values
-    rank = result.estimates["rank"].mean("category").values
-    draws = result.resamples["rank"].mean("category").values
-    low, high = np.quantile(draws, [0.025, 0.975], axis=0)
-    if not line.is_one_of_many:
-        figure.add_trace(
-            go.Scatter(
-                x=np.concatenate([layers, layers[::-1]]),
-                y=np.concatenate([high, low[::-1]]),
-                fill="toself",
-                fillcolor=translucent(line.colour, 0.18),
-                line={"width": 0},
-                mode="lines",
-                hoverinfo="skip",
-                legendgroup=line.name,
-                showlegend=False,
-            ),
-            row=2,
-            col=1,
-        )
-    figure.add_trace(
-        go.Scatter(
-            x=layers,
-            y=rank,
-            customdata=np.stack([low, high], axis=1),
-            mode="lines" if line.is_one_of_many else "lines+markers",
-            line=line.style,
-            marker={"color": line.colour, "size": 6},
-            legendgroup=line.name,
-            showlegend=False,
-            hovertemplate=(
-                "layer %{x}: rank %{y:.2f} [%{customdata[0]:.2f}, %{customdata[1]:.2f}]"
-                f"<extra>{line.name}</extra>"
-            ),
-        ),
-        row=2,
         col=1,
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
+import xarray as xr
 from numpy.typing import NDArray
 
 from cortiscope.analyses.figure_style import (
@@ -18,6 +19,7 @@ from cortiscope.analyses.figure_style import (
     thinned,
     translucent,
 )
+from cortiscope.analyses.layer_lines import add_band
 from cortiscope.analyses.result import Result
 from cortiscope.errors import InputError
 
@@ -250,9 +252,15 @@ def _auc_columns(result: Result) -> NDArray[np.float64]:
         result.estimates["auc"],
         bounds.sel(bound="low"),
         bounds.sel(bound="high"),
-        result.p_values["auc"],
+        _p_values(result, "auc"),
     ]
     return np.stack([part.transpose("category", "layer").values for part in parts])
+
+
+def _p_values(result: Result, name: str) -> xr.DataArray:
+    """P-values, NaN where nothing was tested."""
+    tested = result.p_values.get(name)
+    return xr.full_like(result.estimates[name], np.nan) if tested is None else tested
 
 
 def _cell_texts(auc: NDArray[np.float64], p: NDArray[np.float64]) -> NDArray[np.str_]:
@@ -265,11 +273,13 @@ def _cell_texts(auc: NDArray[np.float64], p: NDArray[np.float64]) -> NDArray[np.
 def _add_null(figure: go.Figure, result: Result) -> None:
     """Shade what 95% of permutations lie in, and draw what they stay below, and chance."""
     layers = result.estimates["layer"].values
-    null = result.null["accuracy"].transpose("permutation", "layer").values
-    low, high = np.quantile(null, [0.025, 0.975], axis=0)
-    _add_band(figure, layers, low, high, translucent(MUTED, 0.25), name="permuted words (95%)")
-    threshold = float(np.quantile(null.max(axis=1), 0.95))
-    lines = {"corrected p = .05": (threshold, "dash"), "chance": (_chance(result), "dot")}
+    lines = {"chance": (_chance(result), "dot")}
+    if "accuracy" in result.null:  # a probe whose labels are not permuted has none
+        null = result.null["accuracy"].transpose("permutation", "layer").values
+        low, high = np.quantile(null, [0.025, 0.975], axis=0)
+        add_band(figure, layers, low, high, translucent(MUTED, 0.25), name="permuted words (95%)")
+        threshold = float(np.quantile(null.max(axis=1), 0.95))
+        lines = {"corrected p = .05": (threshold, "dash"), **lines}
     for name, (level, dash) in lines.items():
         figure.add_trace(
             go.Scatter(
@@ -290,33 +300,7 @@ def _chance(result: Result) -> float:
 def _add_interval(figure: go.Figure, result: Result, line: _Line) -> None:
     low, high = (result.intervals["accuracy"].sel(bound=b).values for b in ("low", "high"))
     layers = result.estimates["layer"].values
-    _add_band(figure, layers, low, high, translucent(line.colour, 0.18), group=line.group)
-
-
-def _add_band(
-    figure: go.Figure,
-    layers: NDArray[np.int64],
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
-    colour: str,
-    *,
-    name: str | None = None,
-    group: str | None = None,
-) -> None:
-    figure.add_trace(
-        go.Scatter(
-            x=np.concatenate([layers, layers[::-1]]),
-            y=np.concatenate([high, low[::-1]]),
-            fill="toself",
-            fillcolor=colour,
-            line={"width": 0},
-            mode="lines",
-            hoverinfo="skip",
-            name=name,
-            showlegend=name is not None,
-            legendgroup=group,
-        )
-    )
+    add_band(figure, layers, low, high, translucent(line.colour, 0.18), group=line.group)
 
 
 def _add_curve(figure: go.Figure, result: Result, label: str, line: _Line) -> None:
@@ -326,7 +310,7 @@ def _add_curve(figure: go.Figure, result: Result, label: str, line: _Line) -> No
         go.Scatter(
             x=result.estimates["layer"].values,
             y=result.estimates["accuracy"].values,
-            customdata=np.stack([low, high, result.p_values["accuracy"].values], axis=1),
+            customdata=np.stack([low, high, _p_values(result, "accuracy").values], axis=1),
             mode="lines" if many else "lines+markers",
             line={"color": line.colour, "width": 1.1 if many else 2.2, "dash": line.dash},
             marker={"color": line.colour, "size": 6},

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from cortiscope.analyses.figure_style import SERIES, plain, translucent
 
-_TWIN = "twin "  # labels of untrained twins are numbered: "twin 0"
+# Labels of untrained twins: one alone, and several, which are numbered.
+_ONE_TWIN, _TWIN = "untrained twin", "twin "
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,10 @@ def layer_lines(labels: Sequence[str]) -> list[LayerLine]:
     --------
     >>> [line.name for line in layer_lines(["subject", "twin 0", "twin 1"])]
     ['subject', 'untrained twins', 'untrained twins']
+    >>> [line.is_twin for line in layer_lines(["subject", "untrained twin"])]
+    [False, True]
     """
-    twins = [label for label in labels if label.startswith(_TWIN)]
+    twins = [label for label in labels if label == _ONE_TWIN or label.startswith(_TWIN)]
     others = [label for label in labels if label not in twins]
     lines = []
     for label in labels:
@@ -99,7 +102,7 @@ def add_layer_line(
     """
     low, high = np.quantile(draws, [0.025, 0.975], axis=0)
     if line.is_first:
-        add_layer_band(figure, layers, low, high, translucent(line.colour, 0.18), place)
+        add_band(figure, layers, low, high, translucent(line.colour, 0.18), place)
     number = f".{digits}f"
     figure.add_trace(
         go.Scatter(
@@ -127,20 +130,40 @@ def add_layer_line(
     )
 
 
-def add_layer_band(
+def add_band(
     figure: go.Figure,
-    layers: NDArray[np.int64],
+    x: NDArray[np.floating] | NDArray[np.integer],
     low: NDArray[np.float64],
     high: NDArray[np.float64],
     colour: str,
-    place: Mapping[str, int],
+    place: Mapping[str, int] | None = None,
     *,
     name: str | None = None,
+    in_legend: bool = True,
+    group: str | None = None,
 ) -> None:
-    """Shade what lies between two lines; with a name, the legend has it."""
+    """Shade what lies between two lines.
+
+    Parameters
+    ----------
+    figure : plotly.graph_objects.Figure
+        With subplots where there is a place.
+    x, low, high : ndarray, shape (n_places,)
+        Where, such as layers, and between what.
+    colour : str
+        Mostly translucent.
+    place : mapping of str to int, optional
+        ``row`` and ``col`` of the panel.
+    name : str, optional
+        What the legend says; it has no entry without one.
+    in_legend : bool
+        Whether this panel fills the legend.
+    group : str, optional
+        The entry of the legend with which it comes and goes; its own when left out.
+    """
     figure.add_trace(
         go.Scatter(
-            x=np.concatenate([layers, layers[::-1]]),
+            x=np.concatenate([x, x[::-1]]),
             y=np.concatenate([high, low[::-1]]),
             fill="toself",
             fillcolor=colour,
@@ -148,7 +171,8 @@ def add_layer_band(
             mode="lines",
             hoverinfo="skip",
             name=name,
-            showlegend=name is not None,
+            legendgroup=group or name,
+            showlegend=name is not None and in_legend,
         ),
-        **place,
+        **(place or {}),
     )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,7 +10,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from cortiscope.analyses.figure_style import MUTED, SERIES, plain, template, thinned, translucent
+from cortiscope.analyses.figure_style import MUTED, SERIES, template, thinned, translucent
+from cortiscope.analyses.layer_lines import LayerLine, add_band, layer_lines
 from cortiscope.analyses.result import Result
 from cortiscope.statistics import percentile_interval
 
@@ -46,8 +46,8 @@ def gap_by_training_size(results: Mapping[str, Result]) -> go.Figure:
     subject = next(iter(results.values()))
     for place, axis in ((_BY_LAYER, "layer"), (_BY_SIZE, "n_training_words")):
         _add_null(figure, subject, axis, place)
-        for label, line in _lines(list(results)).items():
-            _add_gap(figure, results[label], axis, place, line)
+        for line in layer_lines(list(results)):
+            _add_gap(figure, results[line.label], axis, place, line)
         figure.add_hline(y=0, line={"color": MUTED, "width": 1.2, "dash": "dot"}, **_at(place))
     for name, title, colour in (
         ("auc_mlp", "AUC of the network", SERIES[3]),
@@ -73,30 +73,6 @@ def gap_by_training_size(results: Mapping[str, Result]) -> go.Figure:
     return figure
 
 
-@dataclass(frozen=True)
-class _Line:
-    """How one result is drawn."""
-
-    name: str
-    colour: str
-    is_twin: bool
-    in_legend: bool
-
-
-def _lines(labels: Sequence[str]) -> dict[str, _Line]:
-    """Give every result its line; all after the first are one cloud of one colour."""
-    many = len(labels) > 2
-    return {
-        label: _Line(
-            "untrained twins" if place and many else plain(label),
-            SERIES[min(place, 1)],
-            place > 0,
-            place < 2,
-        )
-        for place, label in enumerate(labels)
-    }
-
-
 def _at(place: tuple[int, int]) -> dict[str, int]:
     return {"row": place[0], "col": place[1]}
 
@@ -114,27 +90,20 @@ def _bounds(draws: xr.DataArray, axis: str) -> NDArray[np.float64]:
 
 def _add_null(figure: go.Figure, result: Result, axis: str, place: tuple[int, int]) -> None:
     low, high = _bounds(result.null["gap_by_size"], axis)
-    places = result.estimates[axis].values
-    name = "probes exchanged (95%)"
-    figure.add_trace(
-        go.Scatter(
-            x=np.concatenate([places, places[::-1]]),
-            y=np.concatenate([high, low[::-1]]),
-            fill="toself",
-            fillcolor=translucent(MUTED, 0.25),
-            line={"width": 0},
-            mode="lines",
-            hoverinfo="skip",
-            name=name,
-            legendgroup=name,
-            showlegend=place == _BY_LAYER,
-        ),
-        **_at(place),
+    add_band(
+        figure,
+        result.estimates[axis].values,
+        low,
+        high,
+        translucent(MUTED, 0.25),
+        _at(place),
+        name="probes exchanged (95%)",
+        in_legend=place == _BY_LAYER,
     )
 
 
 def _add_gap(
-    figure: go.Figure, result: Result, axis: str, place: tuple[int, int], line: _Line
+    figure: go.Figure, result: Result, axis: str, place: tuple[int, int], line: LayerLine
 ) -> None:
     gap = _along(result.estimates["gap_by_size"], axis).values
     low, high = _bounds(result.resamples["gap_by_size"], axis)
@@ -174,19 +143,7 @@ def _add_auc(figure: go.Figure, result: Result, name: str, title: str, colour: s
     auc = result.estimates[name].isel(n_training_words=-1).values
     low, high = _bounds(result.resamples[name], "layer")
     layers = result.estimates["layer"].values
-    figure.add_trace(
-        go.Scatter(
-            x=np.concatenate([layers, layers[::-1]]),
-            y=np.concatenate([high, low[::-1]]),
-            fill="toself",
-            fillcolor=translucent(colour, 0.15),
-            line={"width": 0},
-            mode="lines",
-            hoverinfo="skip",
-            showlegend=False,
-        ),
-        **_at(_AUC),
-    )
+    add_band(figure, layers, low, high, translucent(colour, 0.15), _at(_AUC), group=title)
     figure.add_trace(
         go.Scatter(
             x=layers,
@@ -197,6 +154,7 @@ def _add_auc(figure: go.Figure, result: Result, name: str, title: str, colour: s
             | ({"dash": "dash"} if name == "auc_linear" else {}),
             marker={"size": 6},
             name=title,
+            legendgroup=title,
             legendrank=2000,
             hovertemplate=(
                 f"layer %{{x}}: %{{y:.3f}} [%{{customdata[0]:.3f}}, %{{customdata[1]:.3f}}]"

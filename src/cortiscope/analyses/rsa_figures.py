@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 
 from cortiscope.analyses.figure_style import (
     MUTED,
@@ -16,6 +15,7 @@ from cortiscope.analyses.figure_style import (
     thinned,
     translucent,
 )
+from cortiscope.analyses.layer_lines import add_band
 from cortiscope.analyses.result import Result
 from cortiscope.analyses.similarity_figures import similarity_maps
 
@@ -66,7 +66,7 @@ def _add_null(figure: go.Figure, result: Result) -> None:
     low, high = np.quantile(null, [0.025, 0.975], axis=0)
     layers = result.estimates["layer"].values
     name = f"permuted conditions (95%; n = {result.n['n_words']:,})"
-    _add_band(figure, layers, low, high, translucent(MUTED, 0.25), name)
+    add_band(figure, layers, low, high, translucent(MUTED, 0.25), name=name)
     threshold = float(np.quantile(null.max(axis=1), 0.95))
     figure.add_trace(
         go.Scatter(
@@ -88,7 +88,7 @@ def _add_ceiling(figure: go.Figure, result: Result) -> None:
     layers, colour = estimates["layer"].values, SERIES[2]
     low, high = estimates["ceiling_low"].values, estimates["ceiling_high"].values
     band = translucent(colour, 0.2)
-    _add_band(figure, layers, low, high, band, "noise ceiling of single frames")
+    add_band(figure, layers, low, high, band, name="noise ceiling of single frames")
     figure.add_trace(
         go.Scatter(
             x=layers,
@@ -97,29 +97,6 @@ def _add_ceiling(figure: go.Figure, result: Result) -> None:
             line={"color": colour, "width": 1.2, "dash": "dot"},
             name="in single frames",
             hovertemplate="layer %{x}, single frames: %{y:.3f}<extra></extra>",
-        )
-    )
-
-
-def _add_band(
-    figure: go.Figure,
-    layers: NDArray[np.int64],
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
-    colour: str,
-    name: str | None = None,
-) -> None:
-    figure.add_trace(
-        go.Scatter(
-            x=np.concatenate([layers, layers[::-1]]),
-            y=np.concatenate([high, low[::-1]]),
-            fill="toself",
-            fillcolor=colour,
-            line={"width": 0},
-            mode="lines",
-            hoverinfo="skip",
-            name=name,
-            showlegend=name is not None,
         )
     )
 
@@ -133,7 +110,7 @@ def _add_curve(figure: go.Figure, result: Result, label: str, colour: str, *, da
     }
     values = {key: of_one.isel(other_layer=0).values for key, of_one in found.items()}
     layers = result.estimates["layer"].values
-    _add_band(figure, layers, values["low"], values["high"], translucent(colour, 0.18))
+    add_band(figure, layers, values["low"], values["high"], translucent(colour, 0.18))
     figure.add_trace(
         go.Scatter(
             x=layers,

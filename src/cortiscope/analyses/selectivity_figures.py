@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 import plotly.graph_objects as go
 import xarray as xr
-from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from cortiscope.analyses.figure_style import MUTED, SERIES, plain, template, thinned, translucent
+from cortiscope.analyses.figure_style import MUTED, SERIES, template, thinned, translucent
+from cortiscope.analyses.layer_lines import LayerLine, add_band, add_layer_line, layer_lines
 from cortiscope.analyses.result import Result
 from cortiscope.statistics import percentile_interval
 
@@ -48,7 +47,7 @@ def replication_by_layer(results: Mapping[str, Result]) -> go.Figure:
         vertical_spacing=0.2,
     )
     subject = next(iter(results.values()))
-    lines = _lines(list(results))
+    lines = {line.label: line for line in layer_lines(list(results))}
     for name in ("reliability", "held_out_d_prime"):
         _add_null(figure, subject, name)
         for label, result in results.items():
@@ -72,99 +71,41 @@ def replication_by_layer(results: Mapping[str, Result]) -> go.Figure:
     return figure
 
 
-@dataclass(frozen=True)
-class _Line:
-    """How one result is drawn."""
-
-    name: str
-    colour: str
-    is_twin: bool
-    in_legend: bool
-
-
-def _lines(labels: Sequence[str]) -> dict[str, _Line]:
-    """Give every result its line; all after the first are one cloud of one colour."""
-    many = len(labels) > 2
-    return {
-        label: _Line(
-            "untrained twins" if place and many else plain(label),
-            SERIES[min(place, 1)],
-            place > 0,
-            place < 2,
-        )
-        for place, label in enumerate(labels)
-    }
-
-
 def _over_categories(values: xr.DataArray) -> xr.DataArray:
     return values.mean("category")
 
 
-def _bounds(draws: xr.DataArray, dim: str) -> NDArray[np.float64]:
-    """Bounds (2, layer) of the middle 95% of draws."""
-    return percentile_interval(_over_categories(draws).transpose(dim, "layer").values)
-
-
 def _add_null(figure: go.Figure, result: Result, name: str) -> None:
-    low, high = _bounds(result.null[name], "permutation")
-    _add_band(figure, result, name, low, high, translucent(MUTED, 0.25), "permuted words (95%)")
+    null = _over_categories(result.null[name]).transpose("permutation", "layer").values
+    low, high = percentile_interval(null)
+    add_band(
+        figure,
+        result.estimates["layer"].values,
+        low,
+        high,
+        translucent(MUTED, 0.25),
+        _place(name),
+        name="permuted words (95%)",
+        in_legend=name == "reliability",
+    )
 
 
-def _add_by_layer(figure: go.Figure, result: Result, name: str, line: _Line) -> None:
-    low, high = _bounds(result.resamples[name], "resample")
-    if not line.is_twin:
-        _add_band(figure, result, name, low, high, translucent(line.colour, 0.18))
+def _add_by_layer(figure: go.Figure, result: Result, name: str, line: LayerLine) -> None:
+    add_layer_line(
+        figure,
+        line,
+        result.estimates["layer"].values,
+        _over_categories(result.estimates[name]).values,
+        _over_categories(result.resamples[name]).transpose("resample", "layer").values,
+        _place(name),
+        in_legend=name == "reliability",
+        digits=3,
+    )
+
+
+def _place(name: str) -> dict[str, int]:
     row, column = _PANELS[name]
-    figure.add_trace(
-        go.Scatter(
-            x=result.estimates["layer"].values,
-            y=_over_categories(result.estimates[name]).values,
-            customdata=np.stack([low, high], axis=1),
-            mode="lines" if line.is_twin else "lines+markers",
-            line={"color": line.colour, "width": 1.1 if line.is_twin else 2.2}
-            | ({"dash": "dash"} if line.is_twin else {}),
-            marker={"size": 6},
-            name=line.name,
-            legendgroup=line.name,
-            legendrank=1,
-            showlegend=line.in_legend and column == 1,
-            hovertemplate=(
-                "layer %{x}: %{y:.3f} [%{customdata[0]:.3f}, %{customdata[1]:.3f}]"
-                f"<extra>{line.name}</extra>"
-            ),
-        ),
-        row=row,
-        col=column,
-    )
-
-
-def _add_band(
-    figure: go.Figure,
-    result: Result,
-    panel: str,
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
-    colour: str,
-    name: str | None = None,
-) -> None:
-    layers = result.estimates["layer"].values
-    row, column = _PANELS[panel]
-    figure.add_trace(
-        go.Scatter(
-            x=np.concatenate([layers, layers[::-1]]),
-            y=np.concatenate([high, low[::-1]]),
-            fill="toself",
-            fillcolor=colour,
-            line={"width": 0},
-            mode="lines",
-            hoverinfo="skip",
-            name=name,
-            legendgroup=name,
-            showlegend=name is not None and column == 1,
-        ),
-        row=row,
-        col=column,
-    )
+    return {"row": row, "col": column}
 
 
 def _add_circular(figure: go.Figure, result: Result) -> None:
@@ -184,7 +125,7 @@ def _add_circular(figure: go.Figure, result: Result) -> None:
 
 
 def _add_overlaps(
-    figure: go.Figure, results: Mapping[str, Result], lines: Mapping[str, _Line]
+    figure: go.Figure, results: Mapping[str, Result], lines: Mapping[str, LayerLine]
 ) -> None:
     row, column = _PANELS["overlap"]
     figure.update_xaxes(

@@ -19,6 +19,7 @@ from cortiscope.analyses.figure_style import (
     thinned,
     translucent,
 )
+from cortiscope.analyses.layer_lines import add_band
 from cortiscope.analyses.result import Result
 
 _MAP, _LINES = 1, 2  # columns of the figure
@@ -156,7 +157,15 @@ def _add_null(figure: go.Figure, result: Result, variable: str, column: int) -> 
     low, high = np.quantile(null, [0.025, 0.975], axis=0)
     n_words = result.n["n_words"]
     name = f"permuted words (95%; {n_words:,} words)"
-    _add_band(figure, layers, low, high, translucent(MUTED, 0.25), column, name)
+    add_band(
+        figure,
+        layers,
+        low,
+        high,
+        translucent(MUTED, 0.25),
+        {"row": 1, "col": column},
+        name=name,
+    )
 
 
 def _add_line(
@@ -169,7 +178,7 @@ def _add_line(
     is_twin = index > 0
     colour = SERIES[1 if is_twin else 0]
     if not is_twin:
-        _add_band(figure, layers, low, high, translucent(colour, 0.18), column)
+        add_band(figure, layers, low, high, translucent(colour, 0.18), {"row": 1, "col": column})
     figure.add_trace(
         go.Scatter(
             x=layers,
@@ -190,33 +199,6 @@ def _add_line(
                 "layer %{x}: %{y:.3f} [%{customdata[0]:.3f}, %{customdata[1]:.3f}]"
                 f"<br>corrected p = %{{customdata[2]:.4f}}<extra>{plain(label)}</extra>"
             ),
-        ),
-        row=1,
-        col=column,
-    )
-
-
-def _add_band(
-    figure: go.Figure,
-    layers: NDArray[np.int64],
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
-    colour: str,
-    column: int,
-    name: str | None = None,
-) -> None:
-    figure.add_trace(
-        go.Scatter(
-            x=np.concatenate([layers, layers[::-1]]),
-            y=np.concatenate([high, low[::-1]]),
-            fill="toself",
-            fillcolor=colour,
-            line={"width": 0},
-            mode="lines",
-            hoverinfo="skip",
-            name=name,
-            showlegend=name is not None,
-            legendrank=3,
         ),
         row=1,
         col=column,

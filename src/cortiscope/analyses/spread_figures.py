@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from cortiscope.analyses.figure_style import INK, MUTED, plain, template, translucent
-from cortiscope.analyses.layer_lines import add_layer_band, add_layer_line, layer_lines
+from cortiscope.analyses.layer_lines import add_band, add_layer_line, layer_lines
 from cortiscope.analyses.result import Result
 
 _PANELS = {
@@ -94,7 +94,7 @@ def _add_null(
         return
     low, high = np.quantile(_draws(result.null[name]), [0.025, 0.975], axis=0)
     layers = result.estimates["layer"].values
-    add_layer_band(
+    add_band(
         figure,
         layers,
         low,

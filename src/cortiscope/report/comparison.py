@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from cortiscope.analyses import Result
 from cortiscope.report.contents import Contents, Examined, Scanned
 
-ANALYSIS = "decode"
 EMBEDDING = "resid_pre"
 
 
@@ -87,9 +86,14 @@ def comparisons(contents: Contents) -> tuple[Comparison, ...]:
     )
 
 
+def is_tested_decoding(result: Result) -> bool:
+    """Whether it is a decoding with p-values; one without is shown as any other measurement."""
+    return result.analysis == "decode" and "accuracy" in result.p_values
+
+
 def decoded(scanned: Scanned) -> dict[str, Result]:
     """Give the decodings of a subject or a twin by step."""
-    return {step: r for step, r in scanned.results.items() if r.analysis == ANALYSIS}
+    return {step: r for step, r in scanned.results.items() if is_tested_decoding(r)}
 
 
 def _steps_of_interest(subject: Scanned) -> list[str]:
@@ -100,7 +104,7 @@ def _steps_of_interest(subject: Scanned) -> list[str]:
 
 
 def _is_embedding(result: Result) -> bool:
-    if result.analysis != ANALYSIS or result.parameters["site"] != EMBEDDING:
+    if not is_tested_decoding(result) or result.parameters["site"] != EMBEDDING:
         return False
     layers: list[int] = result.estimates["layer"].values.tolist()
     return layers == [0]

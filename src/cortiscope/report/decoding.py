@@ -153,9 +153,7 @@ def _inference(result: Result) -> str:
         "p-values are one-sided and corrected by the maximum statistic over layers, for AUC over "
         "layers and categories [@maximum]"
     )
-    if not result.null:
-        tested = "No labels were permuted"
-    elif result.null.attrs.get("exhaustive"):
+    if result.null.attrs.get("exhaustive"):
         tested = f"{permuted} in all {drawn} ways, the identity counted (p = b/m); {corrected}"
     else:
         tested = f"{permuted} {drawn} times at random (p = (b + 1)/(m + 1) [@p]); {corrected}"

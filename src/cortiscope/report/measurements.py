@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from cortiscope.analyses import INSTRUMENTS, Instrument, Result
-from cortiscope.report.comparison import ANALYSIS
+from cortiscope.report.comparison import is_tested_decoding
 from cortiscope.report.contents import Contents, Examined
 from cortiscope.report.estimates import EstimateTable, estimate, estimate_tables
 from cortiscope.report.figures import Figure, page_figure
@@ -80,7 +80,7 @@ def measuring_steps(contents: Contents) -> list[MeasuringStep]:
         step: INSTRUMENTS[result.analysis]
         for examined in everything
         for step, result in examined.subject.results.items()
-        if result.analysis != ANALYSIS
+        if not is_tested_decoding(result)
     }
     return [
         MeasuringStep(step, instrument, tuple(e for e in everything if step in e.subject.results))

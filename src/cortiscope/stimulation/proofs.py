@@ -222,7 +222,11 @@ def broken_law(
     Tensor
         Of any shape.
     """
-    raise NotImplementedError(type(intervention).__name__)
+    msg = (
+        f"nothing says what a {type(intervention).__name__} may change, so that it could prove "
+        "itself: register its law with `broken_law`."
+    )
+    raise InputError(msg)
 
 
 @broken_law.register

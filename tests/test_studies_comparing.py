@@ -424,7 +424,7 @@ def test_a_claim_of_pairs_waits_for_a_second_subject(runs, tmp_path):
         claim_permutations=1,
     )
     run = run_study(asked, tmp_path / "run", say=said.append)
-    assert "not judged: alike: it compares subjects, and there is one" in said
+    assert "not judged: alike: it compares subjects, and there are too few" in said
     assert read_verdicts(run) == []
     write_report(run)
     assert list(audit(run)) == []

@@ -1,6 +1,7 @@
 from .analyses import INSTRUMENTS as INSTRUMENTS
 from .analyses import Instrument as Instrument
 from .analyses import Result as Result
+from .analyses import ResultSeries as ResultSeries
 from .analyses import additivity as additivity
 from .analyses import cka as cka
 from .analyses import concept_rank as concept_rank
@@ -16,6 +17,7 @@ from .analyses import rsa as rsa
 from .analyses import selectivity as selectivity
 from .analyses import spread as spread
 from .analyses import steerability as steerability
+from .analyses import trend as trend
 from .claims import Claim as Claim
 from .claims import Verdict as Verdict
 from .codes import RDM as RDM

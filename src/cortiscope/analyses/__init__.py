@@ -12,18 +12,22 @@ from cortiscope.analyses.lesion import lesion
 from cortiscope.analyses.magnitude import magnitude
 from cortiscope.analyses.neighbour_alignment import neighbour_alignment
 from cortiscope.analyses.nonlinear_gap import nonlinear_gap
-from cortiscope.analyses.result import Result
+from cortiscope.analyses.result import Result, value_at
+from cortiscope.analyses.result_series import FEWEST_SUBJECTS, ResultSeries
 from cortiscope.analyses.retention import retention
 from cortiscope.analyses.rsa import rsa
 from cortiscope.analyses.selectivity import selectivity
 from cortiscope.analyses.spread import spread
 from cortiscope.analyses.steerability import steerability
+from cortiscope.analyses.trend import trend
 
 __all__ = [
+    "FEWEST_SUBJECTS",
     "INSTRUMENTS",
     "Instrument",
     "Readable",
     "Result",
+    "ResultSeries",
     "additivity",
     "cka",
     "concept_rank",
@@ -39,4 +43,6 @@ __all__ = [
     "selectivity",
     "spread",
     "steerability",
+    "trend",
+    "value_at",
 ]

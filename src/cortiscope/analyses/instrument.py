@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cortiscope.analyses.result import Result, result_id
+from cortiscope.analyses.result_series import ResultSeries
 from cortiscope.codes import RDM
 from cortiscope.errors import InputError
 from cortiscope.scanning import Recording
@@ -17,8 +18,8 @@ from cortiscope.stimuli import StimulusSet
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-Readable = Recording | RDM | Response
-"""What an instrument may read: a recording, an RDM in its place, or a response."""
+Readable = Recording | RDM | Response | ResultSeries
+"""What an instrument may read: a recording, an RDM in its place, a response, or other results."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,9 @@ class Instrument:
     summary : str
         One line.
     reads : tuple of str
-        Names of those of its parameters that are recordings, one or two, or ``("response",)``.
+        Names of those of its parameters that are recordings, one or two; ``("response",)``; or
+        ``("series",)``, what other steps found in all subjects, which its parameters ``of`` and
+        ``against`` name.
     reference : str
         The definition that it follows.
     run : callable
@@ -51,6 +54,10 @@ class Instrument:
     detects, silent_on : tuple of str
         Phantoms that it must detect, the one that calibrates it first, and those on which it must
         stay silent.
+    attainable : callable, optional
+        Of an instrument whose null does not come from as many draws as a study takes of
+        permutations: takes its parameters and the number of subjects, gives the most draws that
+        there are, and what would give more, such as ``raise n_rotations``.
     switches : mapping of str to tuple of str
         Parameters that switch variables on and off, which calibration and controls spare unless
         they are about one of them.
@@ -72,6 +79,7 @@ class Instrument:
     experiment: Callable[..., Experiment] | None = None
     detects: tuple[str, ...] = ()
     silent_on: tuple[str, ...] = ()
+    attainable: Callable[[Mapping[str, Any], int], tuple[int, str]] | None = None
     switches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -89,15 +97,22 @@ class Instrument:
         return len(self.reads) == 2
 
     @property
+    def is_of_series(self) -> bool:
+        """Whether it reads what other steps found in all subjects."""
+        return self.reads == ("series",)
+
+    @property
     def said_to_read(self) -> str:
         """What it reads, in words."""
+        if self.is_of_series:
+            return "results of all subjects"
         if self.experiment is not None:
             return "a subject's responses"
         return "a pair of recordings" if self.is_of_pairs else "a recording"
 
     def can_read(self, sources: Sequence[Readable]) -> bool:
         """Whether it measures what lies there: one recording, a pair, or one beside an RDM."""
-        if self.experiment is not None:
+        if self.experiment is not None or self.is_of_series:
             return False
         may_be_rdm = [False, self.takes_rdm][: len(self.reads)]
         return len(sources) == len(self.reads) and all(

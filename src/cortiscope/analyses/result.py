@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -233,3 +234,40 @@ def result_id(
 ) -> str:
     """Id that a result of this work has, or would have, before it is done."""
     return fingerprint([analysis, inputs, parameters, source])[:16]
+
+
+def value_at(values: xr.DataArray, where: Mapping[str, str]) -> xr.DataArray:
+    """Take a single number, with its draws or bounds, from a variable of a result.
+
+    Parameters
+    ----------
+    values : xarray.DataArray
+        A variable of the estimates, intervals, p-values, null or resamples.
+    where : mapping of str to str
+        Coordinates by dim, as texts.
+
+    Returns
+    -------
+    xarray.DataArray
+        With no dim but those of draws and bounds.
+
+    Raises
+    ------
+    InputError
+        For dims and places that are not there, and dims of which none was chosen.
+    """
+    for dim, place in where.items():
+        if dim not in values.dims:
+            dims = ", ".join(map(str, values.dims))
+            msg = f"{values.name} has no dim {dim!r}: its dims are {dims or 'none'}."
+            raise InputError(msg)
+        known = {str(coordinate): coordinate for coordinate in values[dim].values}
+        if place not in known:
+            msg = f"{values.name} has no {dim} {place!r}: choose among {', '.join(known)}."
+            raise InputError(msg)
+        values = values.sel({dim: known[place]})
+    left = [str(dim) for dim in values.dims if dim not in ("bound", "permutation", "resample")]
+    if left:
+        msg = f"{values.name} is no single number: say which {left[0]}, as in [{left[0]}=...]."
+        raise InputError(msg)
+    return values

@@ -135,8 +135,10 @@ def check_attainable(
     *,
     alpha: float = 0.05,
     correction: Correction = "bh",
+    of: str = "",
+    remedy: str = "raise claim_permutations",
 ) -> None:
-    """Refuse claims that no result could support, before anything is scanned.
+    """Refuse a claim that no result could support, before anything is scanned.
 
     Parameters
     ----------
@@ -148,6 +150,10 @@ def check_attainable(
         Level of the study.
     correction : {"bh", "by"}
         Benjamini-Hochberg, or Benjamini-Yekutieli.
+    of : str
+        The claim's name.
+    remedy : str
+        What would give more draws.
 
     Raises
     ------
@@ -168,7 +174,7 @@ def check_attainable(
     if n_draws < needed:
         msg = (
             f"{n_tests} tests corrected together ({correction.upper()}, alpha {alpha}) need at "
-            f"least {needed} draws and have {n_draws}: raise claim_permutations, or "
+            f"least {needed} draws{f' for {of!r}' if of else ''} and have {n_draws}: {remedy}, or "
             "make fewer claims."
         )
         raise InputError(msg)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
-from cortiscope.analyses import Result
+from cortiscope.analyses import Result, value_at
 from cortiscope.claims.claim import Claim
 from cortiscope.errors import InputError
 from cortiscope.statistics import Null
@@ -64,11 +63,11 @@ class Effect:
             )
             raise InputError(msg)
         where = where or {}
-        estimate = _at(result.estimates[variable], where)
-        interval = _at(result.intervals[variable], where)
+        estimate = value_at(result.estimates[variable], where)
+        interval = value_at(result.intervals[variable], where)
         null = np.empty(0)
         if variable in result.null:
-            null = np.asarray(_at(result.null[variable], where), dtype=np.float64)
+            null = np.asarray(value_at(result.null[variable], where), dtype=np.float64)
         inside = ",".join(f"{dim}={place}" for dim, place in where.items())
         return cls(
             estimate=float(estimate),
@@ -76,7 +75,7 @@ class Effect:
             high=float(interval.sel(bound="high")),
             none=float(null.mean() if null.size else estimate.attrs.get("none", 0.0)),
             null=null,
-            draws=np.asarray(_at(result.resamples[variable], where), dtype=np.float64),
+            draws=np.asarray(value_at(result.resamples[variable], where), dtype=np.float64),
             exhaustive=bool(result.null.attrs.get("exhaustive", 0)),
             address=f"{result.id}:{variable}" + (f"[{inside}]" if inside else ""),
         )
@@ -140,21 +139,3 @@ class Effect:
     def __str__(self) -> str:
         """Estimate with its interval."""
         return f"{self.estimate:.3f} [{self.low:.3f}, {self.high:.3f}]"
-
-
-def _at(values: xr.DataArray, where: dict[str, str]) -> xr.DataArray:
-    for dim, place in where.items():
-        if dim not in values.dims:
-            dims = ", ".join(map(str, values.dims))
-            msg = f"{values.name} has no dim {dim!r}: its dims are {dims or 'none'}."
-            raise InputError(msg)
-        known = {str(coordinate): coordinate for coordinate in values[dim].values}
-        if place not in known:
-            msg = f"{values.name} has no {dim} {place!r}: choose among {', '.join(known)}."
-            raise InputError(msg)
-        values = values.sel({dim: known[place]})
-    left = [str(dim) for dim in values.dims if dim not in ("bound", "permutation", "resample")]
-    if left:
-        msg = f"{values.name} is no single number: say which {left[0]}, as in [{left[0]}=...]."
-        raise InputError(msg)
-    return values

@@ -105,6 +105,9 @@ class Contents:
     pairs : tuple of Examined
         Subjects side by side, two at a time, with their twins likewise: what steps that compare
         two recordings found. Empty in a study of one subject.
+    together : tuple of Examined
+        All subjects in a row, with their twins likewise: what steps that read the results of all
+        found. One, or none where no step does.
     results : mapping of str to Result
         All results by id, those that controls asked for too.
     exploratory : tuple of Result
@@ -123,6 +126,7 @@ class Contents:
     description: Description
     examined: tuple[Examined, ...]
     pairs: tuple[Examined, ...]
+    together: tuple[Examined, ...]
     results: Mapping[str, Result]
     exploratory: tuple[Result, ...]
     verdicts: tuple[FiledVerdict, ...] | None
@@ -188,6 +192,7 @@ class Contents:
             description=stimuli.describe(),
             examined=examined,
             pairs=_pairs(run, (*examined, *_rdms(held["rdm"], frozen)), results, frozen),
+            together=_together(results, frozen),
             results={result.id: result for result in (*results, *controls)},
             exploratory=tuple(result for result in results if not frozen.steps_of(result)),
             verdicts=filed_verdicts(run),
@@ -264,6 +269,21 @@ def _pairs(
         for one, other in combinations(examined, 2)
         if one.subject.record["family"] != _RDM
     )
+
+
+def _together(results: Sequence[Result], frozen: Frozen) -> tuple[Examined, ...]:
+    """Gather what steps found in all subjects, and then in the twins of each seed."""
+    rows: dict[str, dict[str, Result]] = {}
+    for result in results:
+        for step in frozen.steps_of(result):
+            if step in frozen.steps_of_series:
+                rows.setdefault(result.subject, {})[step] = result
+    if not rows:
+        return ()
+    everyone = [
+        Scanned("", {"name": name, "family": "series"}, found) for name, found in rows.items()
+    ]
+    return (Examined(everyone[0], tuple(everyone[1:])),)
 
 
 def _rdms(entries: Sequence[LedgerEntry], frozen: Frozen) -> Iterator[Examined]:

@@ -62,8 +62,17 @@ class Frozen:
 
     @property
     def steps_of_one(self) -> tuple[str, ...]:
-        """Steps that read one recording."""
-        return tuple(n for n, step in self.steps.items() if not step.instrument.is_of_pairs)
+        """Steps that read one subject."""
+        return tuple(
+            name
+            for name, step in self.steps.items()
+            if not step.instrument.is_of_pairs and not step.instrument.is_of_series
+        )
+
+    @property
+    def steps_of_series(self) -> tuple[str, ...]:
+        """Steps that read what others found in all subjects."""
+        return tuple(name for name, step in self.steps.items() if step.instrument.is_of_series)
 
     def steps_of_pairs(self, with_rdm: bool = False) -> tuple[str, ...]:
         """Find the steps that compare two recordings, or one with an RDM."""

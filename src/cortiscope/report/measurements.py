@@ -75,7 +75,7 @@ def measuring_steps(contents: Contents) -> list[MeasuringStep]:
     list of MeasuringStep
         In the order in which they were done.
     """
-    everything = (*contents.examined, *contents.pairs)
+    everything = (*contents.examined, *contents.pairs, *contents.together)
     instruments = {
         step: INSTRUMENTS[result.analysis]
         for examined in everything

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cortiscope.analyses import Instrument, Readable, Result
+from cortiscope.analyses import Instrument, Readable, Result, ResultSeries
 from cortiscope.codes import RDM
 from cortiscope.errors import InputError
 from cortiscope.ledger import LedgerEntry, Run, write_atomically
@@ -155,7 +155,7 @@ class Keeper:
         self.run.record(
             "result" if parents is None else "control",
             path,
-            inputs=tuple(self._ids[kept.fingerprint] for kept in parents or recordings),
+            inputs=tuple(i for kept in parents or recordings for i in self._ids_of(kept)),
             parameters={
                 **{
                     name: source.name
@@ -166,6 +166,11 @@ class Keeper:
             artifact_id=result.id,
         )
         return result
+
+    def _ids_of(self, kept: Readable) -> tuple[str, ...]:
+        if isinstance(kept, ResultSeries):
+            return tuple(result.id for result in (*kept.results, *kept.against))
+        return (self._ids[kept.fingerprint],)
 
     def file(
         self,

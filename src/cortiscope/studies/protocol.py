@@ -9,11 +9,11 @@ from typing import Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
-from cortiscope.analyses import INSTRUMENTS, Instrument
+from cortiscope.analyses import FEWEST_SUBJECTS, INSTRUMENTS, Instrument
 from cortiscope.claims import CALIBRATION, Claim, check_attainable, check_controls
 from cortiscope.claims.controls import OF_RECORDINGS
 from cortiscope.errors import InputError
-from cortiscope.ledger import Run, fingerprint, write_atomically
+from cortiscope.ledger import Address, Run, fingerprint, write_atomically
 from cortiscope.phantoms import PHANTOMS, parse_phantom
 from cortiscope.studies.toml import read_toml
 
@@ -66,6 +66,12 @@ class Step(BaseModel):
         return INSTRUMENTS[self.analysis]
 
     @property
+    def steps_read(self) -> tuple[str | None, str | None]:
+        """Steps whose results it puts in a row, and holds them against; None for the order."""
+        of, against = (self.parameters.get(name) for name in ("of", "against"))
+        return Address.parse(str(of)).artifact, against and Address.parse(str(against)).artifact
+
+    @property
     def given(self) -> dict[str, Any]:
         """The parameters that the protocol names."""
         given = self.model_extra or {}
@@ -110,6 +116,22 @@ class Protocol(BaseModel):
     phantom_permutations: PositiveInt = 199
 
     @model_validator(mode="after")
+    def _steps_that_are_read_are_there(self) -> Protocol:
+        for name, step in self.steps.items():
+            for read in step.steps_read if step.instrument.is_of_series else ():
+                if read is None:
+                    continue
+                known = self.steps.get(read)
+                if known is None or known.instrument.is_of_series or known.instrument.is_of_pairs:
+                    msg = (
+                        f"step {name!r} reads step {read!r}, which "
+                        f"{'is not there' if known is None else 'does not measure each subject'}: "
+                        "name one that does"
+                    )
+                    raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
     def _parts_fit_together(self) -> Protocol:
         if len(set(self.subjects)) < len(self.subjects):
             msg = "a subject is named twice: name each once"
@@ -127,10 +149,13 @@ class Protocol(BaseModel):
                     "there: say each, all, or one of the subjects"
                 )
                 raise ValueError(msg)
-            if self.steps[claim.step].instrument.is_of_pairs and claim.subjects in self.subjects:
+            instrument = self.steps[claim.step].instrument
+            if (
+                instrument.is_of_pairs or instrument.is_of_series
+            ) and claim.subjects in self.subjects:
                 msg = (
                     f"claim {claim.name!r} speaks of one subject, and step {claim.step!r} compares "
-                    "two: say each (pair) or all"
+                    f"{'two: say each (pair) or all' if instrument.is_of_pairs else 'all: say all'}"
                 )
                 raise ValueError(msg)
             if "twins" in claim.controls and self.n_twins < 1:
@@ -183,11 +208,14 @@ class Protocol(BaseModel):
     def n_tests(self, claim: Claim) -> int:
         """Count the tests of a claim: one for each subject, or pair, that it speaks of.
 
-        A claim about pairs has none in a study of one subject: it waits for a second.
+        A claim about pairs has none in a study of one subject: it waits for a second. One about
+        all subjects together is one, where there are enough of them.
         """
         n_subjects = len(self.subjects)
-        is_of_pairs = self.steps[claim.step].instrument.is_of_pairs
-        n = n_subjects * (n_subjects - 1) // 2 if is_of_pairs else n_subjects
+        instrument = self.steps[claim.step].instrument
+        if instrument.is_of_series:
+            return int(n_subjects >= FEWEST_SUBJECTS)
+        n = n_subjects * (n_subjects - 1) // 2 if instrument.is_of_pairs else n_subjects
         return n if claim.subjects == "each" else min(n, 1)
 
     def check(self) -> None:
@@ -199,12 +227,10 @@ class Protocol(BaseModel):
             Saying what it would take.
         """
         check_controls(self.claims)
-        check_attainable(
-            sum(map(self.n_tests, self.claims)),
-            self.claim_permutations,
-            alpha=self.alpha,
-            correction=self.correction,
-        )
+        n_tests = sum(map(self.n_tests, self.claims))
+        for claim in self.claims:
+            if self.n_tests(claim):
+                self._check_attainable(claim, n_tests)
         for claim in self.claims:
             step = self.steps[claim.step]
             if step.instrument.experiment is not None:
@@ -223,6 +249,22 @@ class Protocol(BaseModel):
                 raise InputError(msg)
             if claim.phantom is not None:
                 _check_phantom(claim.name, claim.phantom)
+
+    def _check_attainable(self, claim: Claim, n_tests: int) -> None:
+        step = self.steps[claim.step]
+        n_draws, remedy = self.claim_permutations, "raise claim_permutations"
+        if step.instrument.attainable is not None and not claim.is_absence:
+            most, remedy_here = step.instrument.attainable(step.parameters, len(self.subjects))
+            if most < n_draws:
+                n_draws, remedy = most, remedy_here
+        check_attainable(
+            n_tests,
+            n_draws,
+            alpha=self.alpha,
+            correction=self.correction,
+            of=claim.name,
+            remedy=remedy,
+        )
 
     def freeze(self, run: Run) -> None:
         """Write the protocol into a run, or see that the run was begun with this very one.

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from cortiscope.analyses import INSTRUMENTS, Instrument, Readable, Result
+from cortiscope.analyses import INSTRUMENTS, Instrument, Readable, Result, ResultSeries
 from cortiscope.codes import RDM
 from cortiscope.errors import CortiscopeError, InputError
 from cortiscope.ledger import LedgerEntry, Run, fingerprint
@@ -25,7 +25,7 @@ from cortiscope.studies.keeping import Keeper
 from cortiscope.studies.lookup import Lookup
 from cortiscope.studies.phantom_subject import PhantomSubject
 from cortiscope.studies.protocol import Protocol
-from cortiscope.studies.trial import Examined, Scanned, pairs_of, try_claims
+from cortiscope.studies.trial import Examined, Scanned, pairs_of, together_of, try_claims
 
 _DATASETS = ("estimates", "intervals", "p_values", "null", "resamples")
 _TWIN = "--twin-"
@@ -167,8 +167,14 @@ class _Reproduction:
     def _compare_result(self, entry: LedgerEntry) -> None:
         try:
             stored = self.lookup.result(entry)
-            recordings = tuple(self.recording(self.lookup.entry(i)) for i in entry.inputs)
-            self.compute(entry, recordings, INSTRUMENTS[stored.analysis])
+            instrument = INSTRUMENTS[stored.analysis]
+            inputs = [self.lookup.entry(i) for i in entry.inputs]
+            if instrument.is_of_series:
+                found = tuple(map(self.lookup.result, inputs))
+                n = len(found) // (1 if stored.parameters["against"] is None else 2)
+                self.compute(entry, (ResultSeries(found[:n], found[n:]),), instrument)
+            else:
+                self.compute(entry, tuple(map(self.recording, inputs)), instrument)
         except CortiscopeError as error:
             self.done[entry.id] = Comparison(entry, "not compared", statement=str(error))
 
@@ -198,12 +204,13 @@ class _Reproduction:
             rdm = self.recording(entry)
             lying = Examined((rdm,), {})
             rdms[rdm.name] = Scanned("", lying, (lying,) * protocol.n_twins)
-        return scanned | pairs_of(scanned | rdms, lambda pair: self._results_of(protocol, pair))
+        pairs = pairs_of(scanned | rdms, lambda pair: self._results_of(protocol, pair))
+        return scanned | pairs | together_of(scanned, protocol, self._kept)
 
     def _examined(self, protocol: Protocol, recording_entry: LedgerEntry) -> Examined:
         recordings = (self.recording(recording_entry),)
         results = self._results_of(protocol, recordings)
-        responses: dict[str, Response] = {}
+        made: dict[str, Readable] = {}
         for entry in self.lookup.of_kind("response"):
             if entry.inputs == (recording_entry.id,):
                 response = self.recording(entry)
@@ -213,8 +220,8 @@ class _Reproduction:
                         step.instrument, (response,), step.parameters
                     )
                     if kept:
-                        responses[name], results[name] = response, self.result_of(kept)
-        return Examined(recordings, results, responses)
+                        made[name], results[name] = response, self.result_of(kept)
+        return Examined(recordings, results, made)
 
     def _results_of(
         self, protocol: Protocol, recordings: tuple[Readable, ...]
@@ -222,13 +229,20 @@ class _Reproduction:
         results = {}
         for name, step in protocol.steps.items():
             if step.instrument.can_read(recordings):
-                entry = self.stored_of(step.instrument, recordings, step.parameters)
-                if entry is None:
-                    whose = " and ".join(recording.name for recording in recordings)
-                    msg = f"{whose} has no result of the step {name}"
-                    raise InputError(msg)
-                results[name] = self.result_of(entry)
+                results[name] = self._kept(step.instrument, recordings, step.parameters)
         return results
+
+    def _kept(
+        self,
+        instrument: Instrument,
+        recordings: tuple[Readable, ...],
+        parameters: Mapping[str, Any],
+    ) -> Result:
+        entry = self.stored_of(instrument, recordings, parameters)
+        if entry is None:
+            whose = " and ".join(recording.name for recording in recordings)
+            raise InputError(f"the run holds no {instrument.name} of {whose} with its parameters")
+        return self.result_of(entry)
 
     def _explain(self, wanted: list[LedgerEntry], why: str) -> None:
         for entry in wanted:

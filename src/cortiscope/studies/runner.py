@@ -15,7 +15,7 @@ from cortiscope.studies.keeping import Keeper, Lying
 from cortiscope.studies.phantom_subject import PhantomSubject
 from cortiscope.studies.protocol import Protocol, Step
 from cortiscope.studies.saved_rdm import is_saved_rdm
-from cortiscope.studies.trial import Examined, Scanned, pairs_of, try_claims
+from cortiscope.studies.trial import Examined, Scanned, pairs_of, together_of, try_claims
 from cortiscope.subjects import Subject
 
 Say = Callable[[str], None]
@@ -85,7 +85,8 @@ def run_study(
         raise InputError(msg)
     saved = _saved(keeper, rdms, scanned, protocol.n_twins)
     pairs = pairs_of(scanned | saved, lambda pair: _measured(keeper, pair, protocol, say))
-    try_claims(keeper, protocol, stimuli, scanned | pairs, say)
+    together = together_of(scanned, protocol, keeper.result)
+    try_claims(keeper, protocol, stimuli, scanned | pairs | together, say)
     return keeper.run
 
 
@@ -163,14 +164,14 @@ def _examine(
     say(f"scanning {subject.name}: {len(stimuli):,} stimuli")
     recording = keeper.recording(subject, stimuli, protocol, inputs)
     results = _measured(keeper, (recording,), protocol, say)
-    responses = {}
+    made: dict[str, Readable] = {}
     for name, step in protocol.steps.items():
         if step.instrument.experiment is not None:
             say(f"{name}: {step.analysis} of {subject.name}")
             experiment = step.instrument.experiment_on(recording, stimuli, step.parameters)
-            responses[name] = keeper.response(subject, recording, experiment)
-            results[name] = keeper.result(step.instrument, (responses[name],), step.parameters)
-    return Examined((recording,), results, responses)
+            made[name] = keeper.response(subject, recording, experiment)
+            results[name] = keeper.result(step.instrument, (made[name],), step.parameters)
+    return Examined((recording,), results, made)
 
 
 def _saved(

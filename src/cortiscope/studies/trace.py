@@ -185,6 +185,8 @@ class _Tracer:
         result = self.lookup.result(entry)
         kept = [self.lookup.entry(source).sha256 for source in entry.inputs]
         derived = [digest for digest in result.inputs.values() if digest not in kept]
+        if INSTRUMENTS[result.analysis].is_of_series:
+            derived = []  # its input names the results below
         return {
             "analysis": result.analysis,
             "step": self._step_name(entry) or "none: it is exploratory",

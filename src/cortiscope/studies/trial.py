@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, starmap
 from typing import Any
 
-from cortiscope.analyses import Instrument, Readable, Result
+from cortiscope.analyses import FEWEST_SUBJECTS, Instrument, Readable, Result, ResultSeries
 from cortiscope.claims import (
     CALIBRATION,
     Bench,
@@ -21,7 +21,6 @@ from cortiscope.claims import (
 )
 from cortiscope.ledger import LedgerEntry, Run, fingerprint
 from cortiscope.scanning import Recording
-from cortiscope.stimulation import Response
 from cortiscope.stimuli import StimulusSet
 from cortiscope.studies.keeping import Keeper
 from cortiscope.studies.power import calibration_of
@@ -42,17 +41,17 @@ class Examined:
         One, or a pair.
     results : mapping of str to Result
         By step.
-    responses : mapping of str to Response
-        Of steps that stimulate.
+    made : mapping of str to Response or ResultSeries
+        What steps read that read no recordings.
     """
 
     recordings: tuple[Readable, ...]
     results: Mapping[str, Result]
-    responses: Mapping[str, Response] = field(default_factory=dict)
+    made: Mapping[str, Readable] = field(default_factory=dict)
 
     def read_by(self, step: str) -> tuple[Readable, ...]:
-        """Give what a step measured: a response, or the recordings."""
-        return (self.responses[step],) if step in self.responses else self.recordings
+        """Give what a step measured: what was made for it, or the recordings."""
+        return (self.made[step],) if step in self.made else self.recordings
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +106,55 @@ def pairs_of(
     }
 
 
+def together_of(
+    scanned: Mapping[str, Scanned],
+    protocol: Protocol,
+    measure: Callable[[Instrument, tuple[Readable, ...], Mapping[str, Any]], Result],
+) -> dict[str, Scanned]:
+    """Put what steps found in all subjects in a row, and in their twins likewise.
+
+    Parameters
+    ----------
+    scanned : mapping of str to Scanned
+        By subject's name.
+    protocol : Protocol
+        Its steps.
+    measure : callable
+        Runs an instrument.
+
+    Returns
+    -------
+    dict of str to Scanned
+        All subjects together, by their names; none where no step reads them, or they are too few.
+    """
+    steps = {name: step for name, step in protocol.steps.items() if step.instrument.is_of_series}
+    if not steps or len(scanned) < FEWEST_SUBJECTS:
+        return {}
+
+    def in_a_row(examined: Sequence[Examined]) -> Examined:
+        series = {
+            name: ResultSeries(
+                *(
+                    tuple(one.results[of] for one in examined) if of else ()
+                    for of in step.steps_read
+                )
+            )
+            for name, step in steps.items()
+        }
+        results = {
+            name: measure(step.instrument, (series[name],), step.parameters)
+            for name, step in steps.items()
+        }
+        return Examined((), results, series)
+
+    together = Scanned(
+        "",
+        in_a_row([each.subject for each in scanned.values()]),
+        tuple(map(in_a_row, zip(*(each.twins for each in scanned.values()), strict=True))),
+    )
+    return {next(iter(together.subject.made.values())).name: together}
+
+
 def try_claims(
     keeper: Keeper,
     protocol: Protocol,
@@ -139,7 +187,7 @@ def try_claims(
     for claim in protocol.claims:
         made, calibrations = _cases(keeper, protocol, claim, stimuli, scanned, say)
         if not protocol.n_tests(claim):
-            say(f"not judged: {claim.name}: it compares subjects, and there is one")
+            say(f"not judged: {claim.name}: it compares subjects, and there are too few")
         elif not made:
             say(f"not judged: {claim.name}: there is nobody whom the step {claim.step} could read")
         cases += made

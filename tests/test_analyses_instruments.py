@@ -16,8 +16,12 @@ from cortiscope.scanning import Recording
 
 DESIGN = PhantomDesign.balanced(n_categories=3, n_words=12, n_frames=2, n_units=24, n_layers=2)
 
-# Those that read a subject's responses have tests of their own.
-READING = {name: each for name, each in INSTRUMENTS.items() if each.experiment is None}
+# Those that read a subject's responses, or other results, have tests of their own.
+READING = {
+    name: each
+    for name, each in INSTRUMENTS.items()
+    if each.experiment is None and not each.is_of_series
+}
 
 every_instrument = pytest.mark.parametrize("instrument", READING.values(), ids=list(READING))
 

@@ -13,6 +13,7 @@ from cortiscope.statistics import (
     WordSums,
     compare_halves,
     d_prime,
+    d_prime_of_members,
     half_d_prime,
     hypergeometric_overlap,
     jackknife_words,
@@ -47,6 +48,15 @@ def test_d_prime_is_cohens_d():
     n_in = (label == 0).sum()
     t = stats.ttest_ind(x[label == 0], x[label != 0]).statistic
     np.testing.assert_allclose(ours[0], t * np.sqrt(1 / n_in + 1 / (len(x) - n_in)), rtol=1e-10)
+
+
+def test_d_prime_of_some_words_is_that_of_a_table_with_no_others():
+    rng = np.random.default_rng(0)
+    z, label = rng.normal(size=(30, 9)), np.arange(30) % 3
+    kept = rng.permuted(np.tile(np.arange(30) < 21, (4, 1)), axis=1)
+    members = (label == np.arange(3)[:, None]) & kept[:, None]
+    for words, found in zip(kept, d_prime_of_members(z, members, kept), strict=True):
+        np.testing.assert_allclose(found, d_prime(z[words], label[words], 3), rtol=1e-9)
 
 
 @settings(max_examples=30, deadline=None)

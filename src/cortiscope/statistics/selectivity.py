@@ -64,6 +64,43 @@ def d_prime(
     return np.asarray(_d_prime(first, inside, total, square, np.float64(len(x))))
 
 
+def d_prime_of_members(
+    z: NDArray[np.floating], members: NDArray[np.bool_], among: NDArray[np.bool_]
+) -> NDArray[np.floating]:
+    """Tell how far some words lie from some others in each unit, for many choices of words.
+
+    Parameters
+    ----------
+    z : ndarray, shape (n_words, n_units)
+        Activations of words, one row each; on one scale, so that sums of squares are exact.
+    members : ndarray of bool, shape (..., n_categories, n_words)
+        The words of each category: `among` must hold them, and others.
+    among : ndarray of bool, shape (..., n_words)
+        The words that count.
+
+    Returns
+    -------
+    ndarray of the type of z, shape (..., n_categories, n_units)
+        As `d_prime` of those words.
+
+    Examples
+    --------
+    >>> z = np.array([[1.0], [3.0], [0.0], [2.0], [9.0]])
+    >>> words = np.array([True, True, True, True, False])
+    >>> d_prime_of_members(z, words & [[1, 1, 0, 0, 0]] > 0, words).round(3).tolist()
+    [[0.707]]
+    """
+    inside = members.astype(z.dtype)
+    counted = among.astype(z.dtype)[..., None, :]
+    return _d_prime(
+        inside @ z,
+        inside.sum(axis=-1, keepdims=True),
+        counted @ z,
+        counted @ z**2,
+        counted.sum(axis=-1, keepdims=True),
+    )
+
+
 def half_d_prime(
     sums: WordSums,
     halves: SplitHalves,

@@ -152,9 +152,47 @@ class Graph:
         pairs = (self.source.astype(np.uint64), self.target.astype(np.uint64))
         if not weighted:
             return GraphFromCoo(pairs, n=self.n_nodes)
-        if self.weight is None or np.any(self.weight <= 0):
+        return GraphFromCoo(
+            (self.edge_weights(weighted=True), pairs), n=self.n_nodes, weighted=True
+        )
+
+    def edge_weights(self, *, weighted: bool) -> NDArray[np.float64]:
+        """Give the weight that every edge counts with, (n_edges,): 1, or its own.
+
+        Raises
+        ------
+        InputError
+            When weights are asked for that are not there, or of which some are not positive.
+        """
+        if not weighted:
+            return np.ones(self.n_edges)
+        if self.weight is None or not np.all(self.weight > 0):
             raise InputError(
                 "this graph has no positive weight on every edge: measure it without weights, or "
-                "keep its positive edges alone."
+                "keep its positive edges alone, graph.keep(graph.weight > 0)."
             )
-        return GraphFromCoo((self.weight.astype(np.float64), pairs), n=self.n_nodes, weighted=True)
+        return self.weight.astype(np.float64)
+
+    def keep(self, edges: NDArray[np.bool_]) -> Graph:
+        """Give the graph with some of its edges alone, such as the positive ones.
+
+        Parameters
+        ----------
+        edges : ndarray of bool, shape (n_edges,)
+            Which are kept; all nodes are.
+
+        Examples
+        --------
+        >>> signed = Graph(3, np.array([0, 1]), np.array([1, 2]), np.array([0.5, -0.5]))
+        >>> signed.keep(signed.weight > 0).n_edges
+        1
+        """
+        weight = None if self.weight is None else self.weight[edges]
+        return Graph(self.n_nodes, self.source[edges], self.target[edges], weight)
+
+    def strengths(self, *, weighted: bool = False) -> NDArray[np.float64]:
+        """Sum of the weights of every node's edges, (n_nodes,); without weights, its degree."""
+        weight = self.edge_weights(weighted=weighted)
+        strengths = np.bincount(self.source, weight, self.n_nodes)
+        strengths = strengths + np.bincount(self.target, weight, self.n_nodes)
+        return np.asarray(strengths, dtype=np.float64)

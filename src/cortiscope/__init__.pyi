@@ -9,6 +9,7 @@ from .analyses import decode as decode
 from .analyses import dimensionality as dimensionality
 from .analyses import generalize as generalize
 from .analyses import lesion as lesion
+from .analyses import localize as localize
 from .analyses import magnitude as magnitude
 from .analyses import neighbour_alignment as neighbour_alignment
 from .analyses import nonlinear_gap as nonlinear_gap
@@ -18,6 +19,7 @@ from .analyses import selectivity as selectivity
 from .analyses import spread as spread
 from .analyses import steerability as steerability
 from .analyses import trend as trend
+from .analyses import unit_lesion as unit_lesion
 from .claims import Claim as Claim
 from .claims import Verdict as Verdict
 from .codes import RDM as RDM

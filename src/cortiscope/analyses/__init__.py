@@ -9,6 +9,7 @@ from cortiscope.analyses.generalize import generalize
 from cortiscope.analyses.instrument import Instrument, Readable
 from cortiscope.analyses.instruments import INSTRUMENTS
 from cortiscope.analyses.lesion import lesion
+from cortiscope.analyses.localize import localize
 from cortiscope.analyses.magnitude import magnitude
 from cortiscope.analyses.neighbour_alignment import neighbour_alignment
 from cortiscope.analyses.nonlinear_gap import nonlinear_gap
@@ -20,6 +21,7 @@ from cortiscope.analyses.selectivity import selectivity
 from cortiscope.analyses.spread import spread
 from cortiscope.analyses.steerability import steerability
 from cortiscope.analyses.trend import trend
+from cortiscope.analyses.unit_lesion import unit_lesion
 
 __all__ = [
     "FEWEST_SUBJECTS",
@@ -35,6 +37,7 @@ __all__ = [
     "dimensionality",
     "generalize",
     "lesion",
+    "localize",
     "magnitude",
     "neighbour_alignment",
     "nonlinear_gap",
@@ -44,5 +47,6 @@ __all__ = [
     "spread",
     "steerability",
     "trend",
+    "unit_lesion",
     "value_at",
 ]

@@ -125,7 +125,7 @@ def localize(
         ``mean_layer_reliability``.
 
         These have permutation p-values (by layer: corrected over layers), with the choice of
-        units made again in each, and jackknife intervals.
+        units made again in each, and, but for the overlap, jackknife intervals.
 
         Of all words, never to be claimed: ``share_significant`` (layer), share of the units with
         q < .05 (Benjamini-Hochberg over the units of all layers, one-sided), and
@@ -284,9 +284,9 @@ def _statistics(
             of = [part.mean(axis=1) for part in values] if prefix else values
             if name.endswith("reliability"):
                 of = [spearman_brown(part) for part in of]
-            statistics[prefix + name] = Statistic(
-                dims, of[0][0], of[1], jackknife_draws(of[0][0], of[2], kept)
-            )
+            # The jackknife of a share of ten units reaches beyond 1: it has no interval.
+            draws = None if name == "chosen_overlap" else jackknife_draws(of[0][0], of[2], kept)
+            statistics[prefix + name] = Statistic(dims, of[0][0], of[1], draws)
     return statistics
 
 

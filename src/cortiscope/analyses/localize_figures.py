@@ -65,7 +65,9 @@ def selective_units_by_layer(results: Mapping[str, Result]) -> go.Figure:
             )
         ticks = thinned(next(iter(results.values())).estimates["layer"].values.tolist())
         figure.update_xaxes(title_text="layer", tickvals=ticks, **place)
-        figure.update_yaxes(title_text=title, zeroline=True, zerolinecolor=GRID, **place)
+        figure.update_yaxes(
+            title_text=title, rangemode="tozero", zeroline=True, zerolinecolor=GRID, **place
+        )
     first = next(iter(results.values()))
     figure.update_layout(
         template=template(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -123,7 +124,7 @@ class Contrast:
 
         by_layer = over_layers(of_words, layers, f"read {recording.name} {site}")
         ends = np.cumsum([0, *(x.shape[1] for x in by_layer)])
-        places = [slice(int(a), int(b)) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        places = [slice(int(a), int(b)) for a, b in pairwise(ends)]
         return np.concatenate(by_layer, axis=1), places
 
 

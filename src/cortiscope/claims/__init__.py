@@ -1,6 +1,15 @@
 """Hypotheses, controls, calibration, multiplicity, verdicts: the gate."""
 
 from cortiscope.claims.bench import Bench
+from cortiscope.claims.brain import (
+    RULE,
+    BrainProperty,
+    Likeness,
+    LikenessWord,
+    Reference,
+    beside_brain,
+    brain_properties,
+)
 from cortiscope.claims.calibration import Calibration, calibrate
 from cortiscope.claims.claim import Claim, check_attainable
 from cortiscope.claims.effect import Effect
@@ -11,13 +20,20 @@ from cortiscope.claims.verdict import Verdict
 
 __all__ = [
     "CALIBRATION",
+    "RULE",
     "Bench",
+    "BrainProperty",
     "Calibration",
     "Case",
     "Claim",
     "Effect",
     "Evidence",
+    "Likeness",
+    "LikenessWord",
+    "Reference",
     "Verdict",
+    "beside_brain",
+    "brain_properties",
     "calibrate",
     "check_attainable",
     "check_controls",

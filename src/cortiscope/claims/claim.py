@@ -44,6 +44,9 @@ class Claim(BaseModel):
         the instrument must detect when left out.
     n_phantoms : int, optional
         Phantoms of each sort for its calibration; the study's number when left out.
+    brain : str, optional
+        The property of brains that the verdict is put beside, such as ``modularity``: see
+        `cortiscope.claims.brain_properties`.
 
     Examples
     --------
@@ -66,6 +69,7 @@ class Claim(BaseModel):
     waived: dict[str, str] = Field(default_factory=dict)
     phantom: str | None = None
     n_phantoms: PositiveInt | None = None
+    brain: str | None = None
 
     @model_validator(mode="after")
     def _sizes_fit_the_kind(self) -> Claim:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from scipy.stats import false_discovery_control
 
 from cortiscope.claims.bench import Bench
+from cortiscope.claims.brain import brain_properties
 from cortiscope.claims.calibration import Calibration
 from cortiscope.claims.claim import Claim, Correction
 from cortiscope.claims.controls import OF_EFFECTS, known_controls
@@ -84,7 +85,7 @@ def judge(
 
 
 def check_controls(claims: Sequence[Claim]) -> None:
-    """Refuse controls that are unknown, or cannot challenge a claim, before anything is scanned.
+    """Refuse what is unknown, or cannot challenge a claim, before anything is scanned.
 
     Parameters
     ----------
@@ -94,10 +95,16 @@ def check_controls(claims: Sequence[Claim]) -> None:
     Raises
     ------
     InputError
-        Naming the claim and the control.
+        Naming the claim and the control, or the property of brains.
     """
     known = [*known_controls(), CALIBRATION]
     for claim in claims:
+        if claim.brain is not None and claim.brain not in brain_properties():
+            msg = (
+                f"claim {claim.name!r} names an unknown property of brains {claim.brain!r}: choose "
+                f"among {', '.join(brain_properties())}."
+            )
+            raise InputError(msg)
         for control in claim.controls:
             if control not in known:
                 msg = (

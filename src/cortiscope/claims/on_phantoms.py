@@ -48,8 +48,10 @@ def run_on_phantoms(
         The instrument's.
     """
     if instrument.experiment is not None:
-        subject = MODEL_PHANTOMS[phantom].make(designs[0], seed=_seed(*seed), **options)
-        return instrument.run(_stimulated(instrument, subject, designs[0], settings), **settings)
+        model = MODEL_PHANTOMS[phantom]
+        design = model.shown(designs[0])
+        subject = model.make(design, seed=_seed(*seed), **options)
+        return instrument.run(_stimulated(instrument, subject, design, settings), **settings)
     recordings = [
         PHANTOMS[phantom].make(design, seed=_seed(*seed, place), **options)
         for place, design in enumerate(designs)
@@ -61,10 +63,12 @@ def _stimulated(
     instrument: Instrument, subject: Subject, design: PhantomDesign, settings: Mapping[str, Any]
 ) -> Response:
     stimuli = StimulusSet.from_table(design.table, name="phantom")
+    sites = (instrument.defaults | dict(settings)).get("sites", ["resid_post"])
     with tempfile.TemporaryDirectory() as folder:
-        recording = scan(subject, stimuli, sites=["resid_post"], out=Path(folder) / "scan.zarr")
-        experiment = instrument.experiment_on(recording, stimuli, settings)
-        return stimulate(subject, experiment.stimuli, experiment.conditions, experiment.readouts)
+        recording = scan(subject, stimuli, sites=sites, out=Path(folder) / "scan.zarr")
+        return instrument.experiment_on(recording, stimuli, settings).carried_out(
+            lambda step: stimulate(subject, step.stimuli, step.conditions, step.readouts)
+        )
 
 
 def settings_of_phantoms(instrument: Instrument, n_draws: int) -> dict[str, Any]:
@@ -79,6 +83,8 @@ def settings_of_phantoms(instrument: Instrument, n_draws: int) -> dict[str, Any]
             "layers": None,
             "other_layers": None,
             "bound": None,  # a phantom knows no language that it could harm
+            "positive": None,  # one of its categories against all others
+            "negative": None,
         }
     )
 

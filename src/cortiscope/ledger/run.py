@@ -30,8 +30,8 @@ class LedgerEntry:
         parameters and source. Equal work has equal ids.
     kind : str
         ``description``, ``protocol``, ``stimuli``, ``subject``, ``recording``, ``result``,
-        ``control`` (a result that a control asked for), ``calibration``, ``verdicts``, ``report``
-        or ``crate``.
+        ``control`` (a result that a control asked for), ``calibration``, ``verdicts``, ``brain``
+        (the table beside the brain), ``report`` or ``crate``.
     path : str
         The file, or the folder, relative to the run.
     sha256 : str

@@ -128,7 +128,8 @@ def said(claim: Claim) -> str:
     }[claim.kind]
 
 
-def _shaped(word: str, shape: str) -> Markup:
+def shaped(word: str, shape: str) -> Markup:
+    """Put a shape before a word: full, empty, half or crossed."""
     return Markup(
         '<span class="outcome {0}"><svg class="shape" aria-hidden="true">'
         '<use href="#shape-{0}"></use></svg>{1}</span>'
@@ -168,7 +169,7 @@ def _hearing(contents: Contents, verdict: FiledVerdict) -> Hearing:
     return Hearing(
         id=f"verdict-{verdict.index}",
         verdict=verdict,
-        outcome=_shaped(verdict.outcome, SHAPES[verdict.outcome]),
+        outcome=shaped(verdict.outcome, SHAPES[verdict.outcome]),
         sentence=traced(verdict.sentence, verdict.spoken_numbers(), _claimed(verdict.claim)),
         panels=tuple(
             Panel(
@@ -251,19 +252,19 @@ def _control_row(
         None: ("could not run", "crossed"),
     }[evidence.survived]
     found = traced(evidence.statement.removeprefix(f"{word}: "), verdict.numbers_of(evidence))
-    return (spaced(control), _shaped(word, shape), found)
+    return (spaced(control), shaped(word, shape), found)
 
 
 def _calibration_row(verdict: FiledVerdict) -> tuple[Cell, ...]:
     calibration = verdict.calibration
     if calibration is None:
-        return (CALIBRATION, _shaped("could not run", "crossed"), "")
+        return (CALIBRATION, shaped("could not run", "crossed"), "")
     if not calibration.is_valid:
-        outcome = _shaped("failed", "crossed")
+        outcome = shaped("failed", "crossed")
     elif not calibration.has_power:
-        outcome = _shaped("too little power", "half")
+        outcome = shaped("too little power", "half")
     else:
-        outcome = _shaped("passed", "full")
+        outcome = shaped("passed", "full")
     return (CALIBRATION, outcome, traced(calibration.statement, verdict.calibration_numbers()))
 
 

@@ -18,6 +18,9 @@ from cortiscope.report.verdicts import FiledVerdict, filed_verdicts
 from cortiscope.stimuli import StimulusSet
 from cortiscope.stimuli.description import Description
 
+MADE_FROM_ALL = ("brain", "report", "crate")
+"""Kinds of artifacts that are made from what a report shows, and are not shown in it."""
+
 # In the place of a family, of what is no model.
 _RDM = "rdm"
 
@@ -167,7 +170,7 @@ class Contents:
             Naming what is missing or damaged.
         """
         frozen = read_frozen(run)
-        entries = tuple(entry for entry in run.entries() if entry.kind not in ("report", "crate"))
+        entries = tuple(entry for entry in run.entries() if entry.kind not in MADE_FROM_ALL)
         held = {
             kind: [entry for entry in entries if entry.kind == kind]
             for kind in ("stimuli", "subject", "recording", "result", "control", "rdm")

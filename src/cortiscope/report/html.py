@@ -11,6 +11,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from cortiscope.report import figures
+from cortiscope.report.brain_table import brain_section
 from cortiscope.report.cautions import cautions
 from cortiscope.report.claim_sections import claim_sections, said
 from cortiscope.report.contents import Contents
@@ -44,6 +45,7 @@ def page(contents: Contents) -> str:
         version=contents.entries[-1].code_version["version"],
         claims=claim_sections(contents),
         said=said,
+        brain=brain_section(contents),
         spaced=spaced,
         cautions=cautions(contents),
         decoding=decoding(contents),

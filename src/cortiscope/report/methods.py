@@ -64,6 +64,7 @@ _POSITIONS = {
     "target_mean": "as the mean over the tokens of the target",
     "last": "at the last token of the text",
     "mean": "as the mean over the tokens of the text",
+    "every": "at every token of the text",
 }
 
 _CITATION = re.compile(r"\[@([\w, -]+)\]")

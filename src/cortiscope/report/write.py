@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cortiscope.ledger import Run, write_atomically
+from cortiscope.report.brain_table import FILE, brain_csv, brain_rows
 from cortiscope.report.contents import Contents
 from cortiscope.report.html import page
 
@@ -12,8 +13,8 @@ from cortiscope.report.html import page
 def write_report(run: Run) -> Path:
     """Write ``report.html``: one file that needs nothing else, neither files nor a network.
 
-    It is made from what the run's folder holds and from nothing else, so that the same folder
-    gives the same report.
+    Where claims name properties of brains, ``brain.csv`` holds the table of these. Both are made
+    from what the run's folder holds and from nothing else, so that the same folder gives the same.
 
     Parameters
     ----------
@@ -31,6 +32,9 @@ def write_report(run: Run) -> Path:
         Naming what the folder lacks, or what is damaged.
     """
     contents = Contents.read(run)
+    inputs = tuple(entry.id for entry in contents.entries)
+    if rows := brain_rows(contents):
+        run.record("brain", write_atomically(run.path / FILE, brain_csv(rows)), inputs=inputs)
     path = write_atomically(run.report, page(contents))
-    run.record("report", path, inputs=tuple(entry.id for entry in contents.entries))
+    run.record("report", path, inputs=inputs)
     return path

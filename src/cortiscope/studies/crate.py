@@ -32,6 +32,7 @@ _MADE = {
     "control": "Analysis for a control",
     "calibration": "Calibration",
     "verdicts": "Judgement of the claims",
+    "brain": "Table beside the brain",
     "report": "Report",
 }
 

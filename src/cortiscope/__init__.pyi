@@ -23,6 +23,7 @@ from .analyses import unit_lesion as unit_lesion
 from .claims import Claim as Claim
 from .claims import Verdict as Verdict
 from .codes import RDM as RDM
+from .codes import Connectome as Connectome
 from .codes import Direction as Direction
 from .errors import CortiscopeError as CortiscopeError
 from .errors import InputError as InputError

@@ -1,5 +1,6 @@
 """What is read out of recordings and lives on without them: RDMs, directions, probes, erasers."""
 
+from cortiscope.codes.connectome import Connectome
 from cortiscope.codes.control_vector import export_gguf
 from cortiscope.codes.direction import Direction
 from cortiscope.codes.direction_fits import directions_of, fit_directions, random_directions
@@ -10,6 +11,7 @@ from cortiscope.codes.rdm import MEASURES, RDM
 __all__ = [
     "MEASURES",
     "RDM",
+    "Connectome",
     "Direction",
     "Eraser",
     "Probe",

@@ -121,6 +121,18 @@ def test_a_rotation_spreads_every_axis_over_all_units():
     assert participation.min() > 1024 / 4
 
 
+def test_a_rotation_puts_units_in_no_order():
+    """Neighbours agree by chance as often as in vectors of independent normal numbers."""
+    n_units, n_draws = 128, 400
+    axes = np.eye(n_units)[0]
+    turned = np.stack(
+        [Rotation.draw(np.random.default_rng(seed), n_units).apply(axes) for seed in range(n_draws)]
+    )
+    together = (turned[:, 1:] * turned[:, :-1]).sum(axis=1)
+    # Its variance is 1/n; over 400 draws the estimate has a standard error of 7%.
+    assert n_units * together.var() == pytest.approx(1, abs=0.28)
+
+
 def test_a_recording_says_how_it_was_made():
     design = PhantomDesign.balanced(2, 4, 1, n_units=16)
     recording = PHANTOMS["selective_units"].make(design, 3, 0.5, n_selective=2)

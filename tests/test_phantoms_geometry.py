@@ -48,6 +48,17 @@ def test_without_modules_no_block_is_left():
     assert strongest.max() < 0.85  # of a module's signal it is 1
 
 
+def test_modules_that_regroup_are_others_in_each_category():
+    planted = 1 / (1 + 1)
+    truth = PHANTOMS["regrouping"].truth(DESIGN, 0, n_modules=N_MODULES)["module"].values
+    x, before = _within_frames("regrouping", n_modules=4), _within_frames("noise")
+    for own, other in ((0, 1), (1, 0)):
+        rows = DESIGN.category == own
+        expected = planted + (1 - planted) * _module_excess(before[rows], truth[own])
+        assert _module_excess(x[rows], truth[own]) == pytest.approx(expected, abs=0.03)
+        assert abs(_module_excess(x[rows], truth[other])) < 0.1
+
+
 def test_the_spectrum_is_the_same_with_modules_and_without():
     """Exactly so in the population, before massive units are scaled."""
     truth = PHANTOMS["modular"].truth(DESIGN, 0, n_modules=4)

@@ -288,3 +288,35 @@ def test_fingerprints_follow_the_content() -> None:
     ]
     assert len({item.fingerprint for item in different}) == len(different)
     assert Condition("a", a).fingerprint != Condition("b", a).fingerprint
+
+
+def test_a_patch_of_units_leaves_the_others() -> None:
+    source = recording(every=True)
+    where = Where(layers=1, positions="from_target")
+    whole, part = Patch(source, where), Patch(source, where, units=(3, 1))
+    mask = where.mask(ROWS[:1], LENGTH)
+    found, all_units = (p.apply(batch()[:1], mask, ROWS[:1], layer=1) for p in (part, whole))
+    others = [unit for unit in range(N_UNITS) if unit not in (1, 3)]
+    assert torch.equal(found[..., [1, 3]], all_units[..., [1, 3]])
+    assert torch.equal(found[..., others], batch()[:1][..., others])
+    assert part.fingerprint != whole.fingerprint
+
+
+def test_a_patch_aligned_at_the_end_matches_texts_that_end_alike() -> None:
+    import pandas as pd
+
+    values = RNG.normal(size=(2, 1, 4, N_UNITS)).astype(np.float32)
+    values[1, :, 3:] = np.nan  # the text of a has three tokens, and b's has four
+    table = pd.DataFrame({"stimulus_id": ["b", "a"]})
+    source = Recording.from_arrays({"resid_post": values}, table, layers={"resid_post": [1]})
+    where = Where(layers=1, positions="from_target")
+    patch = Patch(source, where, partners={"a": "b"}, align="end")
+    # Of the row a, tokens 1 to 3 are its text, and 4 is an answer's, which keeps what it has.
+    found = patch.apply(batch()[:1], where.mask(ROWS[:1], LENGTH), ROWS[:1], layer=1)
+    np.testing.assert_array_equal(found[0, 3], values[0, 0, 3])
+    assert torch.equal(found[0, 4], batch()[0, 4])
+    with pytest.raises(InputError, match="none"):
+        longer = Patch(source, where, partners={"a": "b"})
+        other = Patch(source, Where(layers=1, positions="all"), partners={"b": "a"}, align="end")
+        assert longer.align == "start"
+        other.apply(batch()[1:2], other.where.mask(ROWS[1:2], LENGTH), ROWS[1:2], layer=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,8 +106,8 @@ class Careless(Inject):
             changed[-1] = values[-1]
         return changed
 
-    def apply(self, x: Tensor, mask: Tensor, rows: Sequence[Row], layer: int) -> Tensor:
-        changed = super().apply(x, mask, rows, layer)
+    def apply(self, x: Tensor, mask: Tensor, rows: Sequence[Row], *at: Any) -> Tensor:
+        changed = super().apply(x, mask, rows, *at)
         if self.fault == "another token":
             changed[0, 0, 0] += 1e-6
         return changed

@@ -15,6 +15,7 @@ from cortiscope.claims.claim import Claim, check_attainable
 from cortiscope.claims.effect import Effect
 from cortiscope.claims.evidence import Evidence
 from cortiscope.claims.gate import CALIBRATION, Case, check_controls, judge
+from cortiscope.claims.on_phantoms import phantom_that_calibrates
 from cortiscope.claims.phantom_check import check_on_phantoms, failures
 from cortiscope.claims.verdict import Verdict
 
@@ -40,4 +41,5 @@ __all__ = [
     "check_on_phantoms",
     "failures",
     "judge",
+    "phantom_that_calibrates",
 ]

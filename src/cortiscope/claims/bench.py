@@ -33,7 +33,8 @@ class Bench:
     parameters : mapping
         With which parameters.
     recordings : tuple of Recording or RDM
-        The subject's, or those of two subjects that are compared.
+        The subject's, or those of two subjects that are compared. Where a response is read, the
+        clean recording that its experiment was planned on.
     result : Result
         What was measured.
     twins : tuple of Result
@@ -41,7 +42,8 @@ class Bench:
     alpha : float
         Level of the study.
     run : callable
-        Runs the instrument, or finds what it gave before.
+        Runs the instrument, or finds what it gave before. Where a response is read, it plans the
+        experiment on the recording that it is given, and stimulates the subject with it.
     """
 
     claim: Claim
@@ -101,6 +103,9 @@ class Bench:
     ) -> Result:
         """Measure again, on recordings that were changed or with changed parameters.
 
+        An experiment is done again with no more than the claim's variable needs, except where the
+        claim is about one place of it.
+
         Parameters
         ----------
         change : callable, optional
@@ -117,8 +122,8 @@ class Bench:
             change(source, site) if change and isinstance(source, Recording) else source
             for source, site in zip(self.recordings, self.sites, strict=True)
         )
-        return self.run(
-            self.instrument,
-            recordings,
-            {**self.parameters, **self.instrument.only(self.claim.variable), **changed},
-        )
+        variable = self.claim.variable
+        spared = self.instrument.only(variable)
+        if not self.claim.where:
+            spared |= self.instrument.lightened(variable, self.parameters)
+        return self.run(self.instrument, recordings, {**self.parameters, **spared, **changed})

@@ -14,20 +14,58 @@ from typing import Any
 
 import numpy as np
 
-from cortiscope.analyses import Instrument
+from cortiscope.analyses import Instrument, Result
 from cortiscope.claims.claim import Claim
 from cortiscope.claims.effect import Effect
-from cortiscope.claims.on_phantoms import run_on_phantoms, settings_of_phantoms
+from cortiscope.claims.on_phantoms import (
+    phantom_that_calibrates,
+    run_on_phantoms,
+    settings_of_phantoms,
+)
 from cortiscope.ledger import fingerprint, source_fingerprint, write_atomically
 from cortiscope.ledger.progress import track
-from cortiscope.phantoms import PhantomDesign, parse_phantom, phantoms_source
+from cortiscope.phantoms import PhantomDesign, phantoms_source
 from cortiscope.statistics import binomial_interval, map_in_threads
+from cortiscope.stimulation.sweep_code import code_fingerprint
 
 _POWER = 0.8
-# Strengths, in standard deviations of the background, between which the planted effect is sought.
-_WEAKEST, _STRONGEST = 0.0, 16.0
-_BISECTIONS = 10
-_PHANTOMS_A_BISECTION = 6
+
+
+@dataclass(frozen=True)
+class _Effort:
+    """How much is spent on finding the strength, and on the rest of the power curve.
+
+    Attributes
+    ----------
+    ladder : tuple of float
+        Strengths that are tried in turn, in standard deviations of the background, or in lengths
+        of a model's category; the planted effect is sought below the first that has the size.
+    n_bisections, n_phantoms : int
+        Steps of that search, and phantoms in each.
+    least_of_curve : int
+        Phantoms at further places of the curve, at least.
+    n_threads : int or None
+        Phantoms at a time; None for as many as there are cores.
+    """
+
+    ladder: tuple[float, ...]
+    n_bisections: int
+    n_phantoms: int
+    least_of_curve: int
+    n_threads: int | None = None
+
+
+_OF_RECORDINGS = _Effort((16.0,), n_bisections=10, n_phantoms=6, least_of_curve=10)
+# A model is stimulated in seconds, where a recording is made in a fraction of one, and has threads
+# of its own. What it does may also fall again: a category so long that nothing else counts in the
+# norm is not read any better.
+_OF_MODELS = _Effort(
+    (0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0),
+    n_bisections=4,
+    n_phantoms=3,
+    least_of_curve=5,
+    n_threads=1,
+)
 
 # An effect, of a strength and the number of a phantom.
 _Measure = Callable[[float, int], Effect]
@@ -141,6 +179,7 @@ def calibrate(
                 instrument.source(),
                 phantoms_source(),
                 source_fingerprint(__name__, "cortiscope.claims.on_phantoms"),
+                *([code_fingerprint()] if instrument.experiment is not None else []),
             ],
             "claim": claim.model_dump(
                 include={"statistic", "kind", "size", "low", "high", "bound", "phantom"}
@@ -155,24 +194,35 @@ def calibrate(
     if path is not None and path.exists():
         return _read(path)
     measure = _measurer(instrument, claim, designs, parameters, n_permutations, seed)
-    calibration = _measure(measure, claim, alpha, n_phantoms)
+    effort = _OF_RECORDINGS if instrument.experiment is None else _OF_MODELS
+    calibration = _measure(measure, claim, alpha, n_phantoms, effort)
     if path is not None:
         write_atomically(path, json.dumps(asdict(calibration), indent=1) + "\n")
     return calibration
 
 
-def _measure(measure: _Measure, claim: Claim, alpha: float, n_phantoms: int) -> Calibration:
-    strength = _find_strength(measure, claim)
-    planted = _share_found(measure, claim, strength or _STRONGEST, n_phantoms, alpha, "with effect")
-    empty = _share_found(measure, claim, 0.0, n_phantoms, alpha, "without effect")
+def _measure(
+    measure: _Measure, claim: Claim, alpha: float, n_phantoms: int, effort: _Effort
+) -> Calibration:
+    def share_found(strength: float, n: int, what: str) -> _Share:
+        # Phantoms of the bisection are not used again: they chose the strength.
+        tasks = range(effort.n_phantoms, effort.n_phantoms + n)
+        found = map_in_threads(lambda i: measure(strength, i), tasks, effort.n_threads)
+        effects = list(track(found, f"calibrate: {what}", total=n))
+        n_found = sum(effect.p_value(claim) <= alpha for effect in effects)
+        return _Share(int(n_found), float(np.mean([effect.estimate for effect in effects])))
+
+    strength = _find_strength(measure, claim, effort)
+    planted = share_found(strength or effort.ladder[-1], n_phantoms, "with effect")
+    empty = share_found(0.0, n_phantoms, "without effect")
     found, not_to_find = (empty, planted) if claim.is_absence else (planted, empty)
     power_low, power_high = binomial_interval(found.n, n_phantoms)
     rate_low, rate_high = binomial_interval(not_to_find.n, n_phantoms)
     curve = [(0.0, empty.mean, empty.n / n_phantoms)]
     if strength is not None:
-        few = max(n_phantoms // 5, 10)
+        few = max(n_phantoms // 5, effort.least_of_curve)
         for factor in (0.5, 0.75, 1.5):
-            share = _share_found(measure, claim, factor * strength, few, alpha, "power curve")
+            share = share_found(factor * strength, few, "power curve")
             curve.append((factor * strength, share.mean, share.n / few))
         curve.append((strength, planted.mean, planted.n / n_phantoms))
     return Calibration(
@@ -207,21 +257,30 @@ def _measurer(
         **parameters,
         **instrument.only(claim.variable),
         **settings_of_phantoms(instrument, n_permutations),
+        # A claim of one of several directions or sizes needs them all.
+        **({} if claim.where else instrument.lightened(claim.variable, parameters)),
     }
-    # A phantom has one layer: the claim is looked for there.
-    where = {dim: "0" if dim.endswith("layer") else at for dim, at in claim.where.items()}
-    name, options = parse_phantom(claim.phantom or instrument.detects[0])
+    name, options = phantom_that_calibrates(instrument, claim)
 
     def measure(strength: float, index: int) -> Effect:
         result = run_on_phantoms(
             instrument, name, designs, settings, [seed, index], strength=strength, **options
         )
-        return Effect.of(result, claim.variable, where)
+        return Effect.of(result, claim.variable, _in_phantom(claim, result))
 
     return measure
 
 
-def _find_strength(measure: _Measure, claim: Claim) -> float | None:
+def _in_phantom(claim: Claim, result: Result) -> dict[str, str]:
+    """Say where the claim is looked for: at the phantom's layer where it names one."""
+    where = {}
+    for dim, at in claim.where.items():
+        is_layer = dim.endswith("layer") and dim in result.estimates.coords
+        where[dim] = str(result.estimates[dim].values[0]) if is_layer else at
+    return where
+
+
+def _find_strength(measure: _Measure, claim: Claim, effort: _Effort) -> float | None:
     """Bisect the strength at which the mean estimate has the claimed size."""
     low, high = claim.bounds
     # Where a claim of absence ends, or one of presence begins.
@@ -229,36 +288,22 @@ def _find_strength(measure: _Measure, claim: Claim) -> float | None:
     rising = claim.kind != "less"
 
     def mean(strength: float) -> float:
-        effects = map_in_threads(lambda i: measure(strength, i), range(_PHANTOMS_A_BISECTION))
+        tasks = range(effort.n_phantoms)
+        effects = map_in_threads(lambda i: measure(strength, i), tasks, effort.n_threads)
         return float(np.mean([effect.estimate for effect in effects]))
 
     def short(strength: float) -> bool:
         # A statistic that is not defined does not have the claimed size either.
         return not (mean(strength) >= size if rising else mean(strength) <= size)
 
-    weak, strong = _WEAKEST, _STRONGEST
-    if short(strong):
+    reached = next((i for i, strength in enumerate(effort.ladder) if not short(strength)), None)
+    if reached is None:
         return None
-    for _ in range(_BISECTIONS):
+    weak, strong = (0.0, *effort.ladder)[reached : reached + 2]
+    for _ in range(effort.n_bisections):
         middle = (weak + strong) / 2
         weak, strong = (middle, strong) if short(middle) else (weak, middle)
     return strong
-
-
-def _share_found(
-    measure: _Measure, claim: Claim, strength: float, n: int, alpha: float, what: str
-) -> _Share:
-    # Phantoms of the bisection are not used again: they chose the strength.
-    offset = _PHANTOMS_A_BISECTION
-    effects = list(
-        track(
-            map_in_threads(lambda i: measure(strength, i + offset), range(n)),
-            f"calibrate: {what}",
-            total=n,
-        )
-    )
-    found = sum(effect.p_value(claim) <= alpha for effect in effects)
-    return _Share(int(found), float(np.mean([effect.estimate for effect in effects])))
 
 
 def _read(path: Path) -> Calibration:

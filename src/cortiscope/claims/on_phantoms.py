@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cortiscope.analyses import Instrument, Result
-from cortiscope.phantoms import MODEL_PHANTOMS, PHANTOMS, PhantomDesign
+from cortiscope.claims.claim import Claim
+from cortiscope.errors import InputError
+from cortiscope.phantoms import (
+    MODEL_PHANTOMS,
+    PHANTOMS,
+    ModelPhantom,
+    Phantom,
+    PhantomDesign,
+    parse_phantom,
+)
 from cortiscope.scanning import scan
 from cortiscope.stimulation import Response, stimulate
 from cortiscope.stimuli import StimulusSet
 from cortiscope.subjects import Subject
+
+# Enough for models that are stimulated once for every phantom of a calibration: one layer writes,
+# one is lesioned or injected, and one reads.
+_MODEL = {"n_layers": 3}
 
 
 def run_on_phantoms(
@@ -49,7 +63,7 @@ def run_on_phantoms(
     """
     if instrument.experiment is not None:
         model = MODEL_PHANTOMS[phantom]
-        design = model.shown(designs[0])
+        design = model.shown(_each_word_once(designs[0]))
         subject = model.make(design, seed=_seed(*seed), **options)
         return instrument.run(_stimulated(instrument, subject, design, settings), **settings)
     recordings = [
@@ -57,6 +71,40 @@ def run_on_phantoms(
         for place, design in enumerate(designs)
     ]
     return instrument.run(*recordings, **settings)
+
+
+def phantom_that_calibrates(instrument: Instrument, claim: Claim) -> tuple[str, dict[str, Any]]:
+    """Find the phantom in which calibration looks for what a claim says, and its options.
+
+    Raises
+    ------
+    InputError
+        When the claim names one of the wrong sort, or an option that it does not have.
+    """
+    name, options = parse_phantom(claim.phantom or instrument.detects[0])
+    stimulates = instrument.experiment is not None
+    known: Mapping[str, Phantom | ModelPhantom] = MODEL_PHANTOMS if stimulates else PHANTOMS
+    if name not in known:
+        msg = (
+            f"claim {claim.name!r} names the phantom {name}, and {instrument.name} reads "
+            f"{instrument.said_to_read}: choose among {', '.join(known)}."
+        )
+        raise InputError(msg)
+    of_phantom = [option for option in known[name].options if option != "strength"]
+    if unknown := sorted(set(options) - set(of_phantom)):
+        msg = (
+            f"claim {claim.name!r} gives its phantom {name} the option {unknown[0]!r}: it takes "
+            f"{', '.join(of_phantom) or 'none'}, and calibration chooses the strength."
+        )
+        raise InputError(msg)
+    if stimulates and "n_layers" in of_phantom:
+        options = _MODEL | options
+    return name, options
+
+
+def _each_word_once(design: PhantomDesign) -> PhantomDesign:
+    """Take the first stimulus of every word: what a model does with the others is the same."""
+    return replace(design, table=design.table.drop_duplicates(design.groups, ignore_index=True))
 
 
 def _stimulated(
@@ -82,6 +130,8 @@ def settings_of_phantoms(instrument: Instrument, n_draws: int) -> dict[str, Any]
             "other_site": None,
             "layers": None,
             "other_layers": None,
+            "along_layers": None,
+            "answers": None,
             "bound": None,  # a phantom knows no language that it could harm
             "positive": None,  # one of its categories against all others
             "negative": None,

@@ -65,6 +65,7 @@ def check_on_phantoms(
     settings = {
         **instrument.only(variable),
         **settings_of_phantoms(instrument, n_permutations),
+        **instrument.lightened(variable, instrument.defaults),
     }
     designs = [design] * len(instrument.reads)
     stimulates = instrument.experiment is not None

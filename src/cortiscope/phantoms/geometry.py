@@ -55,6 +55,34 @@ def plant_modules(scene: Scene, rng: np.random.Generator, *, n_modules: int = 8)
     return Effect(_spread(scene, signals, loadings), {"module": (("unit",), module)})
 
 
+def plant_regrouping(scene: Scene, rng: np.random.Generator, *, n_modules: int = 8) -> Effect:
+    """Let units vary together in modules that are others in each category.
+
+    Strength counts as in `plant_modules`: correlations are as strong in every category, but
+    between other units.
+
+    Parameters
+    ----------
+    scene : Scene
+        Where it is planted.
+    rng : Generator
+        Where chance comes from.
+    n_modules : int
+        Modules in each category; units are dealt to them evenly, and at random.
+
+    Returns
+    -------
+    Effect
+        Truth: ``module`` (category, unit).
+    """
+    dealt = [_modules(scene, rng, n_modules) for _ in range(scene.design.n_categories)]
+    values = np.stack([_spread(scene, signals, loadings) for _, loadings, signals in dealt])
+    stimuli = np.arange(scene.design.n_stimuli)
+    module = np.stack([module for module, _, _ in dealt])
+    truth = {"module": (("category", "unit"), module)}
+    return Effect(values[scene.design.category, stimuli], truth)
+
+
 def plant_no_modules(scene: Scene, rng: np.random.Generator, *, n_modules: int = 8) -> Effect:
     """Plant the signals of modules, turned so that they belong to no units.
 

@@ -19,9 +19,11 @@ from cortiscope.phantoms.geometry import (
     plant_no_modules,
     plant_nothing,
     plant_power_law,
+    plant_regrouping,
     plant_shared_geometry,
 )
 from cortiscope.phantoms.phantom import Phantom
+from cortiscope.phantoms.sheet import plant_sheet
 from cortiscope.plugins import with_plugins
 
 ENTRY_POINT_GROUP = "cortiscope.phantoms"
@@ -50,6 +52,13 @@ _BUILT_IN = (
         "each category in a few neighbouring units",
         "d' of each of its units",
         plant_patch,
+    ),
+    Phantom(
+        "sheet",
+        "units on a sheet, where neighbours vary together and each category has a patch",
+        "words' patterns have the background's standard deviation in each unit, and so much the "
+        "patch rises at its centre",
+        plant_sheet,
     ),
     Phantom(
         "subspace",
@@ -86,6 +95,12 @@ _BUILT_IN = (
         "modules of units that vary together",
         "a module's signal has the background's standard deviation in each of its units",
         plant_modules,
+    ),
+    Phantom(
+        "regrouping",
+        "modules of units that vary together, others in each category",
+        "as in modular",
+        plant_regrouping,
     ),
     Phantom(
         "not_modular",

@@ -6,6 +6,7 @@ import ast
 from typing import Any
 
 from cortiscope.errors import InputError
+from cortiscope.phantoms.models import MODEL_PHANTOMS
 from cortiscope.phantoms.registry import PHANTOMS
 
 
@@ -20,7 +21,7 @@ def parse_phantom(spec: str) -> tuple[str, dict[str, Any]]:
     Returns
     -------
     name : str
-        One of `PHANTOMS`.
+        One of `PHANTOMS` or `MODEL_PHANTOMS`.
     options : dict
         As given, not checked.
 
@@ -37,9 +38,9 @@ def parse_phantom(spec: str) -> tuple[str, dict[str, Any]]:
     ('subspace', {'shares': (0.5, 0.5)})
     """
     name, keywords = _read(spec)
-    if name not in PHANTOMS:
-        msg = f"there is no phantom {name!r}: choose among {', '.join(PHANTOMS)}."
-        raise InputError(msg)
+    if name not in PHANTOMS and name not in MODEL_PHANTOMS:
+        known = ", ".join([*PHANTOMS, *MODEL_PHANTOMS])
+        raise InputError(f"there is no phantom {name!r}: choose among {known}.")
     options: dict[str, Any] = {}
     for keyword in keywords:
         try:

@@ -8,6 +8,7 @@ from cortiscope.stimulation.patch import Patch
 from cortiscope.stimulation.readout import Needs, Outputs, Readout, Row, stimulus_rows
 from cortiscope.stimulation.response import Response
 from cortiscope.stimulation.stimulate import stimulate
+from cortiscope.stimulation.sweep_plan import SweepPlan, plan_sweep
 from cortiscope.stimulation.where import Where
 
 __all__ = [
@@ -23,7 +24,9 @@ __all__ = [
     "Response",
     "Row",
     "Scale",
+    "SweepPlan",
     "Where",
+    "plan_sweep",
     "stimulate",
     "stimulus_rows",
     "units_of_head",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cortiscope.errors import InputError
 from cortiscope.ledger import fingerprint
 from cortiscope.stimulation.intervention import Intervention
+from cortiscope.stimulation.where import Positions, Where, earliest
 
 if TYPE_CHECKING:
     from cortiscope.subjects import Anatomy
@@ -72,6 +73,16 @@ class Condition:
                 for layer in item.where.layers
             )
         )
+
+    @property
+    def wheres(self) -> tuple[Where, ...]:
+        """Where each of its interventions acts."""
+        return tuple(item.where for item in self.interventions)
+
+    @property
+    def positions(self) -> Positions:
+        """Where in a text it begins to act."""
+        return earliest(self.wheres)
 
     def n_untouched(self, n_layers: int) -> int:
         """Count the blocks, from the first on, that it leaves alone and whose work it leaves alone.

@@ -18,6 +18,7 @@ from cortiscope.stimulation.intervention import Selected
 from cortiscope.stimulation.proofs import ConditionProof, Evidence, Key, check_change, same_bits
 from cortiscope.stimulation.readout import Row
 from cortiscope.stimulation.where import SITE_ORDER
+from cortiscope.stimulation.window import Window
 
 if TYPE_CHECKING:
     from cortiscope.subjects import Anatomy
@@ -42,6 +43,8 @@ class Edits:
         Tokens of every padded row.
     upstream : mapping of (str, int) to Tensor, (text, token, ...)
         Clean activations that every condition has to leave bit for bit.
+    window : Window, optional
+        The tokens that the pass runs, where it does not run all.
 
     Attributes
     ----------
@@ -56,12 +59,14 @@ class Edits:
         rows: Sequence[Sequence[Row]],
         length: int,
         upstream: Mapping[Place, Tensor],
+        window: Window | None = None,
     ) -> None:
         self._anatomy = anatomy
         self._conditions = conditions
         self._rows = rows
         self._length = length
         self._upstream = upstream
+        self._window = window
         self._hooks = ExitStack()
         self._fired: dict[tuple[str, Place], int] = {}
         self._masks: dict[tuple[int, str], Tensor] = {}
@@ -139,15 +144,17 @@ class Edits:
             if intervention.where.site != site or layer not in intervention.where.layers:
                 continue
             mask = self._mask(at, intervention.where.positions, nth, values.device)
-            changed = intervention.apply(values, mask, self._rows[at], layer)
-            row, token = mask.nonzero(as_tuple=True)
+            if self._window is not None and not mask.any():
+                continue
+            tokens = None if self._window is None else self._window.index.to(values.device)
+            changed = intervention.apply(values, mask, self._rows[at], layer, tokens)
             self._evidence[at][nth, layer] = check_change(
                 condition.name,
                 intervention,
                 values,
                 changed,
                 mask,
-                Selected(self._rows[at], row, token, layer),
+                Selected.by(mask, self._rows[at], layer, tokens),
             )
             values = changed
         return values
@@ -156,7 +163,8 @@ class Edits:
         key = (id(self._rows[at]), positions)  # conditions mostly share their rows
         if key not in self._masks:
             where = self._conditions[at].interventions[nth].where
-            self._masks[key] = where.mask(self._rows[at], self._length)
+            mask = where.mask(self._rows[at], self._length)
+            self._masks[key] = mask if self._window is None else self._window.take(mask)
         return self._masks[key].to(device)
 
     def _check_arrived(self, place: Place, hidden: Tensor) -> None:

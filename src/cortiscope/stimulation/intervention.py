@@ -7,7 +7,7 @@ dtype. Sites with heads count as one axis of units, head after head.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -48,6 +48,12 @@ class Selected:
     token: Tensor
     layer: int
 
+    @classmethod
+    def by(cls, mask: Tensor, rows: Sequence[Row], layer: int, tokens: Tensor | None) -> Selected:
+        """Make it from a mask (row, column), and the token that stands in each column of a row."""
+        row, column = mask.nonzero(as_tuple=True)
+        return cls(rows, row, column if tokens is None else tokens[row, column], layer)
+
 
 class Intervention(ABC):
     """Something that is done at a site: `Lesion`, `Inject`, `Scale` or `Patch`.
@@ -82,7 +88,14 @@ class Intervention(ABC):
             Like `values`.
         """
 
-    def apply(self, x: Tensor, mask: Tensor, rows: Sequence[Row], layer: int) -> Tensor:
+    def apply(
+        self,
+        x: Tensor,
+        mask: Tensor,
+        rows: Sequence[Row],
+        layer: int,
+        tokens: Tensor | None = None,
+    ) -> Tensor:
         """Change a batch's activations at the masked tokens; the others stay bit for bit.
 
         Parameters
@@ -95,17 +108,20 @@ class Intervention(ABC):
             What is shown.
         layer : int
             One of ``where.layers``.
+        tokens : Tensor of int64, (row, token), optional
+            Which token of its row each activation is of, where these are not all from the first.
 
         Returns
         -------
         Tensor
             A new tensor like `x`.
         """
-        row, token = mask.to(x.device).nonzero(as_tuple=True)
+        row, column = mask.to(x.device).nonzero(as_tuple=True)
         changed = x.clone()
-        before = x[row, token].reshape(len(row), -1)
+        before = x[row, column].reshape(len(row), -1)
+        token = column if tokens is None else tokens[row, column]
         after = self.change(before.to(working_dtype(x)), Selected(rows, row, token, layer))
-        changed[row, token] = after.to(x.dtype).reshape(len(row), *x.shape[2:])
+        changed[row, column] = after.to(x.dtype).reshape(len(row), *x.shape[2:])
         return changed
 
     def __str__(self) -> str:
@@ -242,6 +258,14 @@ def check_width(found: int, n_units: int, who: Intervention, *, exact: bool = Tr
         f"{who} speaks of {found:,} units, and the site has {n_units:,}; take one made for this "
         "site of this subject."
     )
+
+
+def checked_units(units: Collection[int], who: str) -> tuple[int, ...]:
+    """Give indices of units, ascending and each once; raise `InputError` where there are none."""
+    listed = tuple(sorted({int(unit) for unit in units}))
+    if not listed or listed[0] < 0:
+        raise InputError(f"{who} was given the units {listed}; name some, from 0 on.")
+    return listed
 
 
 def check_factor(value: float, nothing: float, what: str) -> None:

@@ -20,6 +20,7 @@ from cortiscope.stimulation.intervention import (
     Selected,
     by_layer,
     check_width,
+    checked_units,
     tensor_like,
 )
 from cortiscope.stimulation.where import Where
@@ -89,10 +90,7 @@ class Lesion(Intervention):
                 f"A lesion cannot replace by {self.replace!r}; take mean, zero or resample."
             )
         if self.units is not None:
-            units = tuple(sorted({int(unit) for unit in self.units}))
-            if not units or units[0] < 0:
-                raise InputError(f"A lesion was given the units {units}; name some, from 0 on.")
-            object.__setattr__(self, "units", units)
+            object.__setattr__(self, "units", checked_units(self.units, "A lesion"))
         if self.subspace is not None:
             object.__setattr__(self, "subspace", _check_orthonormal(self.subspace))
         given = self.reference

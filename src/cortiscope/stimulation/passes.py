@@ -1,14 +1,9 @@
-"""Forward passes over a batch: a clean one that is held, and edited ones that start from it.
-
-The stream after `start` blocks of a clean pass stands in for the blocks themselves: those are not
-run, and the last of them hands on what was held. Embedding, rotary positions and masks are the
-model's own, made anew in every pass.
-"""
+"""Forward passes over a batch: a clean one that is held, and edited ones that start from it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,10 +13,13 @@ from torch import Tensor, nn
 
 from cortiscope.errors import InputError
 from cortiscope.scanning.positions import gather_index
+from cortiscope.stimulation.attention import HeldAttention
 from cortiscope.stimulation.conditions import Condition
 from cortiscope.stimulation.editing import Edits, Place
 from cortiscope.stimulation.proofs import ConditionProof
 from cortiscope.stimulation.readout import Needs, Outputs, Row
+from cortiscope.stimulation.skipping import starting_from
+from cortiscope.stimulation.window import Window
 
 if TYPE_CHECKING:
     from cortiscope.subjects import Anatomy, Subject
@@ -78,6 +76,8 @@ class CleanPass:
         The stream after so many blocks, for every number that is asked for.
     upstream : dict of (str, int) to Tensor
         Whole activations at further places.
+    attention : HeldAttention or None
+        Keys and values of the blocks from the first of these streams on, if asked for.
     taken : Taken
         For the readings.
     plain : bool
@@ -88,6 +88,7 @@ class CleanPass:
 
     streams: dict[int, Tensor] = field(default_factory=dict)
     upstream: dict[Place, Tensor] = field(default_factory=dict)
+    attention: HeldAttention | None = None
     taken: Taken = field(default_factory=Taken)
     plain: bool = True
     outputs: dict[int, Outputs] = field(default_factory=dict)
@@ -119,7 +120,9 @@ class Passes:
         self._inputs = subject.collate([row.tokens for row in rows], length=length)
         self._indices = [reading.index() for reading in self.readings]
 
-    def clean(self, starts: Sequence[int], upstream: Sequence[Place]) -> CleanPass:
+    def clean(
+        self, starts: Sequence[int], upstream: Sequence[Place], *, attention: bool = False
+    ) -> CleanPass:
         """Run once without interventions.
 
         Parameters
@@ -128,6 +131,8 @@ class Passes:
             The stream after so many blocks is held.
         upstream : sequence of (str, int)
             Places that are held whole.
+        attention : bool
+            Hold keys and values too.
 
         Returns
         -------
@@ -135,6 +140,12 @@ class Passes:
         """
         held = CleanPass()
         with ExitStack() as hooks:
+            if attention:
+                run = self._anatomy.blocks[min(starts, default=0) :]
+                modules = {id(module) for block in run for module in block.modules()}
+                held.attention = HeldAttention(self.subject.attention, modules)
+                real = self._inputs["attention_mask"].bool()
+                hooks.enter_context(held.attention.recording(real))
             for start in sorted({*starts} - {0}):
                 tap = self._anatomy.tap("resid_post", start - 1)
                 hooks.callback(tap.attach(partial(_hold, held.streams, start)).remove)
@@ -155,6 +166,7 @@ class Passes:
         *,
         start: int = 0,
         upstream: Sequence[Place] = (),
+        window: Window | None = None,
     ) -> tuple[Taken, list[ConditionProof]]:
         """Run conditions together, from the stream after `start` blocks of the clean pass.
 
@@ -168,6 +180,9 @@ class Passes:
             Blocks that are not run.
         upstream : sequence of (str, int)
             Places that have to be the clean pass's bit for bit.
+        window : Window, optional
+            Only these tokens are run, for which the clean pass has held its attention; none of the
+            conditions changes anything before them.
 
         Returns
         -------
@@ -176,20 +191,31 @@ class Passes:
         proofs : list of ConditionProof
             Of each condition.
         """
-        n_rows = len(conditions)
-        inputs = {name: tensor.repeat(n_rows, 1) for name, tensor in self._inputs.items()}
+        n_conditions = len(conditions)
         watched = {place: clean.upstream[place] for place in upstream}
         if start:
             watched["resid_post", start - 1] = clean.streams[start]
+        inputs = self._inputs
+        if window is not None:
+            watched = {place: window.take(values) for place, values in watched.items()}
+            inputs = {name: window.take(values) for name, values in inputs.items()}
+            # Which tokens see which is the clean pass's to say.
+            inputs["attention_mask"] = torch.ones_like(inputs["attention_mask"])
         taken = Taken()
-        edits = Edits(self._anatomy, conditions, [self.rows] * n_rows, self.length, watched)
+        rows = [self.rows] * n_conditions
+        edits = Edits(self._anatomy, conditions, rows, self.length, watched, window)
         with ExitStack() as hooks:
             if start:
-                held = clean.streams[start].repeat(n_rows, 1, 1)
+                held = watched["resid_post", start - 1].repeat(n_conditions, 1, 1)
                 hooks.enter_context(starting_from(self._anatomy, start, held))
+            if window is not None:
+                assert clean.attention is not None
+                hooks.enter_context(clean.attention.standing_in(window, n_conditions))
             hooks.enter_context(edits)
-            self._listen(hooks, taken, start, n_rows)
-            self.subject.forward(inputs)
+            self._listen(hooks, taken, start, n_conditions, clean, window)
+            self.subject.forward(
+                {name: values.repeat(n_conditions, 1) for name, values in inputs.items()}
+            )
         self._check(taken, start)
         return taken, edits.proofs
 
@@ -219,7 +245,7 @@ class Passes:
         logits = None
         if wanted.needs.logits:
             logits = unembed(self._anatomy, found["resid_post", last]).float()
-            logits = logits.masked_fill(~valid.to(logits.device)[..., None], 0.0)
+            logits[~valid.to(logits.device)] = 0.0
         captures = {place: found[place] for place in wanted.needs.captures}
         return Outputs(rows=wanted.rows, valid=valid, captures=captures, logits=logits)
 
@@ -233,10 +259,25 @@ class Passes:
                         hooks.callback(tap.edit(torch.clone).remove)
             return self.subject.forward(self._inputs, logits=True)
 
-    def _listen(self, hooks: ExitStack, taken: Taken, start: int, n_conditions: int) -> None:
+    def _listen(
+        self,
+        hooks: ExitStack,
+        taken: Taken,
+        start: int,
+        n_conditions: int,
+        clean: CleanPass | None = None,
+        window: Window | None = None,
+    ) -> None:
         for reading, wanted in enumerate(self.readings):
             for place in self._live(wanted, start):
-                take = partial(self._take, taken, reading, place, n_conditions)
+
+                def take(hidden: Tensor, key: tuple[int, Place] = (reading, place)) -> None:
+                    found = self._take(key[0], n_conditions, hidden, window)
+                    if window is not None:
+                        assert clean is not None
+                        found = self._filled(key, found, clean, window)
+                    taken.values[key] = found
+
                 hooks.callback(self._anatomy.tap(*place).attach(take).remove)
 
     def _live(self, wanted: Reading, start: int) -> list[Place]:
@@ -248,13 +289,28 @@ class Passes:
         ]
 
     def _take(
-        self, taken: Taken, reading: int, place: Place, n_conditions: int, hidden: Tensor
-    ) -> None:
+        self, reading: int, n_conditions: int, hidden: Tensor, window: Window | None
+    ) -> Tensor:
         index, valid = (tensor.to(hidden.device) for tensor in self._indices[reading])
+        if window is not None:
+            index = (index - window.first.to(hidden.device)[:, None]).clamp_min(0)
         rows = torch.arange(len(index), device=hidden.device)[:, None]
         by_condition = hidden.reshape(n_conditions, len(index), *hidden.shape[1:])[:, rows, index]
-        outside = ~valid.reshape(1, *valid.shape, *(1,) * (by_condition.ndim - 3))
-        taken.values[reading, place] = by_condition.masked_fill(outside, 0.0).flatten(0, 1)
+        if not valid.all():
+            by_condition = by_condition.masked_fill(~_like(valid[None], by_condition), 0.0)
+        return by_condition.flatten(0, 1)
+
+    def _filled(
+        self, key: tuple[int, Place], found: Tensor, clean: CleanPass, window: Window
+    ) -> Tensor:
+        """Put the clean pass's values at the tokens that are read before a window."""
+        is_before = self._indices[key[0]][0] < window.first[:, None]
+        if not is_before.any():
+            return found
+        held = clean.taken.values[key]
+        by_condition = found.reshape(-1, *held.shape)
+        outside = _like(is_before[None].to(found.device), by_condition)
+        return torch.where(outside, held[None], by_condition).flatten(0, 1)
 
     def _check(self, taken: Taken, start: int) -> None:
         for reading, wanted in enumerate(self.readings):
@@ -288,46 +344,9 @@ def unembed(anatomy: Anatomy, stream: Tensor) -> Tensor:
     return stream
 
 
-@contextmanager
-def starting_from(anatomy: Anatomy, start: int, stream: Tensor) -> Iterator[None]:
-    """Leave the first `start` blocks out while the context lasts; the last of them gives `stream`.
-
-    The blocks stay where they are, with their attributes and hooks; only what they compute is
-    replaced.
-    """
-    replaced: list[tuple[nn.Module, Any]] = []
-    try:
-        for at, block in enumerate(anatomy.blocks[:start]):
-            replaced.append((block, block.__dict__.get("forward")))
-            block.forward = _stub(stream if at == start - 1 else None)
-        yield
-    finally:
-        for block, forward in replaced:
-            if forward is None:
-                del block.forward
-            else:  # such as accelerate's, which fetches weights
-                block.forward = forward
-
-
-def why_not_fast(subject: Subject) -> str | None:
-    """Say why passes of a subject cannot start from a held stream, by its configuration."""
-    text = subject.model.config.get_text_config()
-    if getattr(text, "num_kv_shared_layers", 0):
-        return "layers share keys and values"
-    if "resid_post" not in subject.anatomy.sites:
-        return "the stream after a block is not proved"
-    if len({id(block) for block in subject.anatomy.blocks}) < subject.anatomy.n_layers:
-        return "a block is used for several layers"
-    return None
-
-
-def _stub(stream: Tensor | None) -> Callable[..., Tensor]:
-    def forward(*args: Tensor, **kwargs: Tensor) -> Tensor:
-        if stream is not None:
-            return stream
-        return args[0] if args else next(iter(kwargs.values()))
-
-    return forward
+def _like(mask: Tensor, values: Tensor) -> Tensor:
+    """Give a mask as many axes as the values that it masks."""
+    return mask.reshape(*mask.shape, *(1,) * (values.ndim - mask.ndim))
 
 
 def _hold(held: dict[Any, Tensor], key: Any, hidden: Tensor) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -14,13 +15,25 @@ from torch import Tensor
 from cortiscope.errors import InputError
 from cortiscope.ledger import fingerprint
 from cortiscope.scanning import Recording
-from cortiscope.stimulation.intervention import Intervention, Selected, tensor_like
+from cortiscope.stimulation.intervention import (
+    Intervention,
+    Selected,
+    check_width,
+    checked_units,
+    tensor_like,
+)
 from cortiscope.stimulation.where import Where
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
+
+
+# Of recordings in use: patches of many conditions share what they read.
+_READ: WeakKeyDictionary[Recording, dict[tuple[str, int], NDArray[np.float32]]] = (
+    WeakKeyDictionary()
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +53,12 @@ class Patch(Intervention):
         Rows of an array; a recording knows its own.
     partners : mapping of str to str, optional
         For a shown stimulus, the source's stimulus whose activations it gets; itself by default.
+    units : collection of int, optional
+        Only these units are replaced; all by default.
+    align : {"start", "end"}
+        Whether tokens of a text and of its partner's are matched counting from the start, or from
+        the end, for partners that end alike. The source then holds the shown stimuli too, and
+        tokens that follow their text, such as those of an answer, keep what they have.
 
     Raises
     ------
@@ -61,8 +80,14 @@ class Patch(Intervention):
     where: Where
     stimulus_ids: Sequence[str] | None = None
     partners: Mapping[str, str] | None = None
+    units: Collection[int] | None = None
+    align: Literal["start", "end"] = "start"
 
     def __post_init__(self) -> None:
+        if self.align not in ("start", "end"):
+            raise InputError(f"A patch cannot align by {self.align!r}; take start or end.")
+        if self.units is not None:
+            object.__setattr__(self, "units", checked_units(self.units, "A patch"))
         if not self._every_token and self.where.positions not in ("target_last", "target"):
             raise InputError(
                 f"{self} would put one vector a stimulus into several tokens; act at "
@@ -79,6 +104,8 @@ class Patch(Intervention):
                 "ids": self.stimulus_ids,
                 "partners": self.partners,
                 "where": self.where,
+                "units": self.units,
+                "align": self.align,
             }
         )
 
@@ -86,7 +113,7 @@ class Patch(Intervention):
     def _layers(self) -> dict[int, NDArray[np.float32]]:
         """The source's activations, (n_stimuli, [token,] n_units), by layer."""
         if isinstance(self.source, Recording):
-            found = {at: self.source.layer(self.where.site, at) for at in self.where.layers}
+            found = {at: _read(self.source, self.where.site, at) for at in self.where.layers}
             n_own = 2 if "token" in self.source[self.where.site].dims else 1
         elif len(self.where.layers) == 1:
             found, n_own = {self.where.layers[0]: np.asarray(self.source, dtype=np.float32)}, 1
@@ -126,24 +153,53 @@ class Patch(Intervention):
         own = [np.cumsum(~np.array(row.tokens.special, dtype=bool)) - 1 for row in selected.rows]
         nth = np.array([own[row][column] for row, column in zip(at, token, strict=True)])
         special = [selected.rows[r].tokens.special[c] for r, c in zip(at, token, strict=True)]
-        known = (nth < values.shape[1]) & ~np.array(special, dtype=bool)
+        follows = np.zeros(len(nth), dtype=bool)
+        if self.align == "end":
+            shown = np.array([self._row_named(row.stimulus_id) for row in selected.rows])
+            follows = nth >= self._n_tokens[shown][at]
+            nth = nth + (self._n_tokens[source] - self._n_tokens[shown])[at]
+        known = (nth >= 0) & (nth < values.shape[1]) & ~np.array(special, dtype=bool)
         incoming = values[source[at], np.where(known, nth, 0)]
-        if not known.all() or np.isnan(incoming).any():
+        if not (known | follows).all() or np.isnan(incoming[~follows]).any():
             raise InputError(
                 f"{self} acts at tokens for which the source has none, such as those behind its "
                 "text; act at the target, or give texts of equal length."
             )
-        return tensor_like(incoming, like, self)
+        stays = torch.from_numpy(follows).to(like.device)
+        return torch.where(stays[:, None], like, tensor_like(incoming, like, self))
 
     def change(self, values: Tensor, selected: Selected) -> Tensor:
         """Put the source's activations in."""
-        return self.incoming(values, selected).to(torch.promote_types(values.dtype, torch.float32))
+        incoming = self.incoming(values, selected).to(values.dtype)
+        if self.units is None:
+            return incoming
+        check_width(max(self.units) + 1, values.shape[-1], self, exact=False)
+        index = torch.tensor(list(self.units), device=values.device)
+        changed = values.clone()
+        changed[:, index] = incoming[:, index]
+        return changed
+
+    @cached_property
+    def _n_tokens(self) -> NDArray[np.intp]:
+        """Tokens of each stimulus of a source of every token."""
+        first = next(iter(self._layers.values()))[..., 0]
+        return np.asarray((~np.isnan(first)).sum(axis=1), dtype=np.intp)
 
     def _source_row(self, stimulus_id: str) -> int:
-        name = stimulus_id if self.partners is None else self.partners.get(stimulus_id, stimulus_id)
+        partners = self.partners or {}
+        return self._row_named(partners.get(stimulus_id, stimulus_id))
+
+    def _row_named(self, name: str) -> int:
         if name not in self._row_of:
             raise InputError(
                 f"{self} has no row for the stimulus {name!r}; give a source that holds it, or "
                 "name its partner."
             )
         return self._row_of[name]
+
+
+def _read(recording: Recording, site: str, layer: int) -> NDArray[np.float32]:
+    read = _READ.setdefault(recording, {})
+    if (site, layer) not in read:
+        read[site, layer] = recording.layer(site, layer)
+    return read[site, layer]

@@ -270,7 +270,14 @@ def _(
 def _(
     intervention: Patch, before: Tensor, after: Tensor, rounding: Tensor, selected: Selected
 ) -> Iterable[Tensor]:
-    yield (after - intervention.incoming(before, selected)).abs() - rounding
+    broken = (after - intervention.incoming(before, selected)).abs() - rounding
+    if intervention.units is None:
+        yield broken
+        return
+    is_patched = torch.zeros(before.shape[-1], dtype=torch.bool, device=before.device)
+    is_patched[list(intervention.units)] = True
+    yield broken[:, is_patched]
+    yield (after - before).abs()[:, ~is_patched]
 
 
 def _only_along(

@@ -17,10 +17,11 @@ from cortiscope.stimulation.continuing import continue_rows
 from cortiscope.stimulation.editing import Place
 from cortiscope.stimulation.passes import CleanPass, Passes, Taken
 from cortiscope.stimulation.proofs import ConditionProof
-from cortiscope.stimulation.readout import Outputs
+from cortiscope.stimulation.readout import Outputs, Row
 from cortiscope.stimulation.sweep import Chunk, Group, Sweep
 from cortiscope.stimulation.sweep_journal import Part, Unit
 from cortiscope.stimulation.where import SITE_ORDER
+from cortiscope.stimulation.window import Window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,6 +34,10 @@ _TOKENS_AT_ONCE = {"cpu": 1024}
 _TOKENS_AT_ONCE_ELSEWHERE = 16384
 
 
+# Keys and values of so many tokens that are not run weigh about as much as one that is.
+_TOKENS_OF_KEYS = 16
+
+
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """Some rows of a batch, with their clean pass."""
@@ -40,6 +45,23 @@ class Prepared:
     key: tuple[int, int, tuple[int, ...]]
     passes: Passes
     clean: CleanPass
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a unit takes.
+
+    Parameters
+    ----------
+    at_once : int
+        Conditions that go through the model together.
+    n_passes, n_tokens : int
+        Forward passes, and tokens that go through the model, padding counted.
+    """
+
+    at_once: int
+    n_passes: int
+    n_tokens: int
 
 
 class Runner:
@@ -52,22 +74,28 @@ class Runner:
     fast : bool
         Start from held streams, and let conditions ride together; otherwise every condition goes
         through all blocks by itself.
+    cut : bool
+        Besides, leave out tokens before the first that is changed and behind the last that is read.
     """
 
-    def __init__(self, sweep: Sweep, *, fast: bool) -> None:
+    def __init__(self, sweep: Sweep, *, fast: bool, cut: bool) -> None:
         self.sweep = sweep
         self.fast = fast
+        self.cut = cut
         self._texts_at_once = sweep.batch_size
         self._most_conditions: int | None = None
+        self._at_once = 1
         self._prepared: Prepared | None = None
 
-    def run(self, unit: Unit) -> Part:
+    def run(self, unit: Unit, *, at_most: int | None = None) -> Part:
         """Show a batch under the conditions of a chunk, in as few passes as memory allows.
 
         Parameters
         ----------
         unit : Unit
             Which batch and chunk.
+        at_most : int, optional
+            Only so many of its conditions, the first.
 
         Returns
         -------
@@ -80,7 +108,8 @@ class Runner:
             When a single text under a single condition does not fit in memory.
         """
         group, chunk = self.sweep.groups[unit.group], self.sweep.chunks[unit.chunk]
-        members = group.batches[unit.batch].stimuli
+        chunk = replace(chunk, conditions=chunk.conditions[:at_most])
+        members = group.batches[unit.batch]
         while True:
             try:
                 with torch.inference_mode():
@@ -93,24 +122,44 @@ class Runner:
                 if not is_out_of_memory(error):
                     raise
                 self._prepared = None
-                self._take_less(len(members), group.batches[unit.batch].length, error)
+                self._take_less(len(members), group.length(unit.batch, cut=self.cut), error)
             # Outside the except clause, where the error no longer holds the failed pass alive.
             gc.collect()
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
+
+    def load(self, unit: Unit) -> Load:
+        """Count what a unit takes, besides the clean pass of its batch, where memory suffices."""
+        group, chunk = self.sweep.groups[unit.group], self.sweep.chunks[unit.chunk]
+        members, n_conditions = group.batches[unit.batch], len(chunk.conditions)
+        length = group.length(unit.batch, cut=self.cut)
+        window = self._window(group.texts(members, cut=self.cut), length, chunk)
+        at_once = self._fitting(len(members) * _work(length, window))
+        n_tokens = length if window is None else window.n_tokens
+        n_new = sum(self.sweep.readouts[at].needs.n_new_tokens for at in group.readouts)
+        longest = group.length(unit.batch, cut=False)
+        whole = sum(longest + step for step in range(n_new))
+        new_tokens = (longest + n_new + n_new - 1 if self.cut else whole) if n_new else 0
+        return Load(
+            at_once,
+            -(-n_conditions // at_once) + n_conditions * n_new,
+            n_conditions * len(members) * (n_tokens + new_tokens),
+        )
 
     def prepare(self, unit: Unit, members: Sequence[int]) -> Prepared:
         """Run the clean pass of some rows of a batch, or take the latest one where it is that."""
         key = (unit.group, unit.batch, tuple(members))
         if self._prepared is None or self._prepared.key != key:
             self._prepared = None  # before the next one is made
+            self._at_once = 1
             group = self.sweep.groups[unit.group]
-            length = group.batches[unit.batch].length
-            rows = [group.rows[0][at] for at in members]
+            length = group.length(unit.batch, cut=self.cut)
+            rows = group.texts(members, cut=self.cut)
             readings = group.readings(members, length, self.sweep.readouts)
             passes = Passes(self.sweep.subject, rows, length, readings)
             starts = {chunk.start for chunk in self.sweep.chunks} if self.fast else ()
-            clean = passes.clean(tuple(starts), () if self.fast else self.upstream)
+            upstream = () if self.fast else self.upstream
+            clean = passes.clean(tuple(starts), upstream, attention=self.cut)
             self._prepared = Prepared(key, passes, clean)
         return self._prepared
 
@@ -124,22 +173,31 @@ class Runner:
     def _some(self, unit: Unit, group: Group, chunk: Chunk, members: Sequence[int]) -> Part:
         prepared = self.prepare(unit, members)
         conditions = [self.sweep.conditions[at] for at in chunk.conditions]
-        at_once = self._fitting(len(members) * prepared.passes.length)
+        passes = prepared.passes
+        window = self._window(passes.rows, passes.length, chunk)
+        at_once = self._fitting(len(members) * _work(passes.length, window))
+        self._at_once = min(at_once, len(conditions))
         parts = [
-            self._pack(group, prepared, conditions[first : first + at_once], chunk.start)
+            self._pack(group, prepared, conditions[first : first + at_once], chunk.start, window)
             for first in range(0, len(conditions), at_once)
         ]
         return _joined(parts, along=0)
 
     def _pack(
-        self, group: Group, prepared: Prepared, conditions: Sequence[Condition], start: int
+        self,
+        group: Group,
+        prepared: Prepared,
+        conditions: Sequence[Condition],
+        start: int,
+        window: Window | None,
     ) -> Part:
-        passes, clean = prepared.passes, prepared.clean
-        taken, proofs = passes.edited(
+        fast = self.fast
+        taken, proofs = prepared.passes.edited(
             conditions,
-            clean,
-            start=start if self.fast else 0,
-            upstream=() if self.fast else upstream_of(conditions[0], self.sweep.subject.anatomy),
+            prepared.clean,
+            start=start if fast else 0,
+            upstream=() if fast else upstream_of(conditions[0], self.sweep.subject.anatomy),
+            window=window,
         )
         return Part(self._read(group, prepared, taken, conditions), tuple(proofs))
 
@@ -168,10 +226,13 @@ class Runner:
         subject, needs = self.sweep.subject, prepared.passes.readings[reading].needs
         clean = outputs.clean
         if clean is not None and clean.continued is None:
-            ids = continue_rows(subject, outputs.rows, needs, Condition("clean"))
+            ids = continue_rows(subject, outputs.rows, needs, Condition("clean"), cut=self.cut)
             clean = prepared.clean.outputs[reading] = replace(clean, continued=ids)
-        ids = continue_rows(subject, outputs.rows, needs, condition)
+        ids = continue_rows(subject, outputs.rows, needs, condition, cut=self.cut)
         return replace(outputs, clean=clean, continued=ids)
+
+    def _window(self, rows: Sequence[Row], length: int, chunk: Chunk) -> Window | None:
+        return Window.of(rows, length, chunk.positions) if self.cut else None
 
     def _fitting(self, n_tokens: int) -> int:
         """Conditions that go through the model together, when each shows so many tokens."""
@@ -183,10 +244,8 @@ class Runner:
 
     def _take_less(self, n_texts: int, length: int, error: BaseException) -> None:
         """Halve the conditions of a pass, and when it has one, the texts."""
-        n_tokens = min(n_texts, self._texts_at_once) * length
-        at_once = self._fitting(n_tokens)
-        if at_once > 1:
-            self._most_conditions = at_once // 2
+        if self._at_once > 1:
+            self._most_conditions = self._at_once // 2
         elif self._texts_at_once > 1:
             self._texts_at_once = max(1, min(self._texts_at_once, n_texts) // 2)
         else:
@@ -200,6 +259,13 @@ def too_little_memory(length: int) -> MachineError:
         "subject in a smaller dtype, spread it over devices with device_map, or take a machine "
         "with more memory."
     )
+
+
+def _work(length: int, window: Window | None) -> int:
+    """Count the tokens of a text that a pass has to work on."""
+    if window is None:
+        return length
+    return max(window.n_tokens, -(-length // _TOKENS_OF_KEYS))
 
 
 def upstream_of(condition: Condition, anatomy: Anatomy) -> tuple[Place, ...]:

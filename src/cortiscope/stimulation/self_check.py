@@ -4,13 +4,15 @@ Both are shown on the first batch of the texts that are shown:
 
 - edits at every site and layer that put back what they were given leave the model's logits the
   same bit for bit;
-- for every number of blocks that are left out, one condition goes both ways: through all blocks by
-  itself, where all that is upstream of it has to be the clean pass's bit for bit, and from the held
-  stream. The last streams agree within the tolerance that proofs of the anatomy have.
+- for every number of blocks that are left out, one condition goes both ways: by itself through all
+  blocks and tokens, where all that is upstream of it has to be the clean pass's bit for bit; and
+  from the held stream, without the tokens before those that it changes and behind what is read. The
+  last streams agree within the tolerance that proofs of the anatomy have.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +21,17 @@ from torch import Tensor
 
 from cortiscope.errors import MachineError
 from cortiscope.scanning.memory import is_out_of_memory
+from cortiscope.stimulation.attention import attends_by_name
 from cortiscope.stimulation.conditions import Condition
-from cortiscope.stimulation.passes import CleanPass, Passes, Reading, why_not_fast
-from cortiscope.stimulation.readout import Needs, Row
+from cortiscope.stimulation.passes import CleanPass, Passes, Reading
+from cortiscope.stimulation.readout import Needs
 from cortiscope.stimulation.runner import too_little_memory, upstream_of
+from cortiscope.stimulation.skipping import why_not_fast
+from cortiscope.stimulation.window import Window
 from cortiscope.subjects.proving import TOLERANCES
 
 if TYPE_CHECKING:
-    from cortiscope.stimulation.sweep import Sweep
+    from cortiscope.stimulation.sweep import Chunk, Sweep
 
 _N_TEXTS = 4
 
@@ -41,6 +46,10 @@ class SelfCheck:
         Whether the sweep takes the fast path.
     reason : str or None
         Why it does not, when it was asked to.
+    cut : bool
+        Whether it leaves out tokens too.
+    cut_reason : str or None
+        Why it does not, when it takes the fast path.
     errors : dict of int to float
         For each number of blocks that are left out, the largest difference of the last stream as a
         share of its RMS.
@@ -50,6 +59,8 @@ class SelfCheck:
 
     fast: bool
     reason: str | None = None
+    cut: bool = False
+    cut_reason: str | None = None
     errors: dict[int, float] = field(default_factory=dict)
     n_texts: int = 0
 
@@ -58,6 +69,8 @@ class SelfCheck:
         return {
             "fast path": self.fast,
             "reason for full passes": self.reason,
+            "tokens left out": self.cut,
+            "reason for all tokens": self.cut_reason,
             "fast against full passes": {str(at): error for at, error in self.errors.items()},
             "clean logits repeated": "bit for bit",
             "n_texts": self.n_texts,
@@ -86,54 +99,80 @@ def check_itself(sweep: Sweep, *, fast: bool) -> SelfCheck:
     """
     n_texts = _N_TEXTS
     while True:
-        passes = _few_texts(sweep, n_texts)
         try:
-            return _check_on(sweep, passes, fast=fast)
+            return _check_on(sweep, _few_texts(sweep, n_texts, cut=False), fast=fast)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
             if n_texts == 1:
-                raise too_little_memory(passes.length) from error
+                raise too_little_memory(sweep.groups[0].length(0, cut=False)) from error
         n_texts //= 2
 
 
-def _check_on(sweep: Sweep, passes: Passes, *, fast: bool) -> SelfCheck:
-    _check_clean(sweep, passes)
+def _check_on(sweep: Sweep, whole: Passes, *, fast: bool) -> SelfCheck:
+    _check_clean(sweep, whole)
+    n_texts = len(whole.rows)
     if not fast:
-        return SelfCheck(False, n_texts=len(passes.rows))
+        return SelfCheck(False, n_texts=n_texts)
     reason = why_not_fast(sweep.subject)
-    errors: dict[int, float] = {}
     if reason is not None:
-        return SelfCheck(False, reason, n_texts=len(passes.rows))
-    firsts = {chunk.start: sweep.conditions[chunk.conditions[0]] for chunk in sweep.chunks}
+        return SelfCheck(False, reason, n_texts=n_texts)
+    firsts = [(chunk, sweep.conditions[chunk.conditions[0]]) for chunk in sweep.chunks]
     anatomy = sweep.subject.anatomy
-    watched = {place for condition in firsts.values() for place in upstream_of(condition, anatomy)}
-    clean = passes.clean(tuple(firsts), sorted(watched))
+    watched = {place for _, condition in firsts for place in upstream_of(condition, anatomy)}
+    clean = whole.clean([chunk.start for chunk in sweep.chunks], sorted(watched))
     if not clean.plain:
-        return SelfCheck(False, "a block gives more than the stream", n_texts=len(passes.rows))
-    for start, condition in firsts.items():
-        error = _compare(passes, clean, condition, start)
-        if isinstance(error, str):
-            return SelfCheck(False, error, errors, len(passes.rows))
-        errors[start] = error
-    return SelfCheck(True, None, errors, len(passes.rows))
+        return SelfCheck(False, "a block gives more than the stream", n_texts=n_texts)
+    full = {
+        chunk: _last_stream(
+            whole, clean, condition, start=0, upstream=upstream_of(condition, anatomy)
+        )
+        for chunk, condition in firsts
+    }
+    errors = _check_cut(sweep, full, n_texts)
+    if isinstance(errors, dict):
+        return SelfCheck(True, None, True, None, errors, n_texts)
+    cut_reason = errors
+    errors = _compare(whole, clean, sweep, full, cut=False)
+    if isinstance(errors, dict):
+        return SelfCheck(True, None, False, cut_reason, errors, n_texts)
+    return SelfCheck(False, errors, n_texts=n_texts)
 
 
-def _few_texts(sweep: Sweep, n_texts: int) -> Passes:
+def _check_cut(sweep: Sweep, full: Mapping[Chunk, Tensor], n_texts: int) -> dict[int, float] | str:
+    """Compare passes over some tokens with full ones; give differences, or why there are none."""
+    if sweep.subject.anatomy.family.head != "causal":
+        return "tokens see later ones"
+    if not attends_by_name(sweep.subject.attention):
+        return f"{sweep.subject.attention} attention takes no mask of its own"
+    passes = _few_texts(sweep, n_texts, cut=True)
+    starts = [chunk.start for chunk in sweep.chunks]
+    clean = passes.clean(starts, (), attention=True)
+    assert clean.attention is not None
+    if len(clean.attention.by_module) != sweep.subject.anatomy.n_layers - min(starts):
+        return "attention is not called as transformers calls it"
+    if not clean.attention.is_causal:
+        return "tokens see later ones"
+    return _compare(passes, clean, sweep, full, cut=True)
+
+
+def _few_texts(sweep: Sweep, n_texts: int, *, cut: bool) -> Passes:
     group = sweep.groups[0]
-    batch = group.batches[0]
-    rows = tuple(group.rows[0][at] for at in batch.stimuli[:n_texts])
+    rows = group.texts(group.batches[0][:n_texts], cut=cut)
+    length = group.length(0, cut=cut)
     last = ("resid_post", sweep.subject.anatomy.n_layers - 1)
-    reading = Reading(
-        tuple(_everywhere(row) for row in rows), Needs(captures=(last,)), batch.length
+    everywhere = tuple(replace(row, read_at=tuple(range(len(row.tokens)))) for row in rows)
+    return Passes(
+        sweep.subject, rows, length, [Reading(everywhere, Needs(captures=(last,)), length)]
     )
-    return Passes(sweep.subject, rows, batch.length, [reading])
 
 
 def _check_clean(sweep: Sweep, passes: Passes) -> None:
-    if not torch.equal(
-        _real(passes, passes.full_logits()), _real(passes, passes.full_logits(identity_edits=True))
-    ):
+    valid = passes.readings[0].index()[1]
+    logits, again = (
+        passes.full_logits(identity_edits=edits)[:, : valid.shape[1]] for edits in (False, True)
+    )
+    if not torch.equal(logits[valid.to(logits.device)], again[valid.to(again.device)]):
         raise MachineError(
             f"{sweep.subject.name} gives other logits when it is shown the same texts again, with "
             "edits that change nothing: no effect could be told from that; load it on a processor, "
@@ -141,38 +180,32 @@ def _check_clean(sweep: Sweep, passes: Passes) -> None:
         )
 
 
-def _compare(passes: Passes, clean: CleanPass, condition: Condition, start: int) -> float | str:
-    """Run one condition both ways; give the difference, or why the fast path cannot be taken."""
-    full = _last_stream(passes, clean, condition, start=0)
-    try:
-        fast = _last_stream(passes, clean, condition, start=start)
-    except (KeyError, IndexError, AttributeError, TypeError, RuntimeError) as error:
-        if is_out_of_memory(error):
-            raise
-        return f"a pass that leaves out {start} blocks fails ({type(error).__name__})"
-    difference = float((fast.double() - full.double()).abs().max())
-    error_share = difference / (float(full.double().square().mean().sqrt()) or 1.0)
-    if not error_share <= TOLERANCES[passes.subject.dtype]:
-        return (
-            f"a pass that leaves out {start} blocks differs from a full one by "
-            f"{error_share:.2g} of the stream's RMS"
-        )
-    return error_share
-
-
-def _last_stream(passes: Passes, clean: CleanPass, condition: Condition, start: int) -> Tensor:
-    anatomy = passes.subject.anatomy
-    upstream = () if start else upstream_of(condition, anatomy)
-    taken, _ = passes.edited([condition], clean, start=start, upstream=upstream)
+def _compare(
+    passes: Passes, clean: CleanPass, sweep: Sweep, full: Mapping[Chunk, Tensor], *, cut: bool
+) -> dict[int, float] | str:
+    """Run one condition a chunk the fast way; give differences, or why it cannot be taken."""
     valid = passes.readings[0].index()[1]
-    stream = taken.values[0, ("resid_post", anatomy.n_layers - 1)]
-    return stream[valid.to(stream.device)].cpu()
+    errors: dict[int, float] = {}
+    for chunk, stream in full.items():
+        condition = sweep.conditions[chunk.conditions[0]]
+        what = f"a pass that leaves out {chunk.start} blocks" + (" and some tokens" if cut else "")
+        window = Window.of(passes.rows, passes.length, chunk.positions) if cut else None
+        try:
+            found = _last_stream(passes, clean, condition, start=chunk.start, window=window)
+        except (KeyError, IndexError, AttributeError, TypeError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                raise
+            return f"{what} fails ({type(error).__name__})"
+        wanted = stream[:, : valid.shape[1]][valid].double()
+        difference = float((found[valid].double() - wanted).abs().max())
+        error_share = difference / (float(wanted.square().mean().sqrt()) or 1.0)
+        if not error_share <= TOLERANCES[passes.subject.dtype]:
+            return f"{what} differs from a full one by {error_share:.2g} of the stream's RMS"
+        errors[chunk.start] = max(error_share, errors.get(chunk.start, 0.0))
+    return errors
 
 
-def _everywhere(row: Row) -> Row:
-    return replace(row, read_at=tuple(range(len(row.tokens))))
-
-
-def _real(passes: Passes, logits: Tensor) -> Tensor:
-    valid = passes.readings[0].index()[1].to(logits.device)
-    return logits[:, : valid.shape[1]][valid]
+def _last_stream(passes: Passes, clean: CleanPass, condition: Condition, **options: Any) -> Tensor:
+    """Give the last stream under a condition, (row, token, unit)."""
+    taken, _ = passes.edited([condition], clean, **options)
+    return taken.values[0, ("resid_post", passes.subject.anatomy.n_layers - 1)].cpu()

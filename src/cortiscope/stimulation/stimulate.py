@@ -91,7 +91,7 @@ def stimulate(
         if journal.response is not None:
             return journal.response
         checked = check_itself(sweep, fast=fast)
-        _fill(sweep, journal, Runner(sweep, fast=checked.fast), progress=progress)
+        _fill(sweep, journal, Runner(sweep, fast=checked.fast, cut=checked.cut), progress=progress)
         response = _gather(sweep, journal, _provenance(sweep, identity, checked))
         journal.finish(response)
     return response
@@ -101,7 +101,7 @@ def _fill(sweep: Sweep, journal: SweepJournal, runner: Runner, *, progress: bool
     missing = [unit for unit in sweep.units() if journal.get(unit) is None]
     for unit in track(
         missing,
-        f"stimulating {sweep.subject.name}",
+        f"stimulating {sweep.subject.name}, {len(sweep.conditions):,} conditions",
         total=sweep.n_units,
         completed=sweep.n_units - len(missing),
         enabled=progress,
@@ -119,7 +119,7 @@ def _gather(sweep: Sweep, journal: SweepJournal, provenance: dict[str, Any]) -> 
                 f"{journal.folder} lost a part of its sweep; run the same call again."
             )
         group, chunk = sweep.groups[unit.group], sweep.chunks[unit.chunk]
-        members = list(group.batches[unit.batch].stimuli)
+        members = list(group.batches[unit.batch])
         for name, found in part.values.items():
             if name not in values:
                 shape = (len(sweep.conditions), len(group.rows[0]), *found.shape[2:])

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from cortiscope.errors import InputError
 from cortiscope.ledger import fingerprint, package_versions
-from cortiscope.scanning.batches import Batch, make_batches
+from cortiscope.scanning.batches import make_batches
 from cortiscope.stimulation.conditions import Condition, check_conditions
 from cortiscope.stimulation.passes import Reading
 from cortiscope.stimulation.readout import Readout, Row
+from cortiscope.stimulation.sweep_code import code_fingerprint
 from cortiscope.stimulation.sweep_journal import Unit
+from cortiscope.stimulation.where import Positions, Where, earliest
+from cortiscope.stimulation.window import ending_at_last_read
 
 if TYPE_CHECKING:
     from cortiscope.stimuli import StimulusSet
@@ -33,13 +36,24 @@ class Group:
         Which of the call's readouts.
     rows : tuple of tuple of Row
         For each, its rows: the same texts, read at tokens of its own.
-    batches : tuple of Batch
-        In which they are shown.
+    cut : tuple of Row
+        The texts up to the last token that any of them reads, where no earlier token sees it.
+    batches : tuple of tuple of int
+        Which texts are shown together.
     """
 
     readouts: tuple[int, ...]
     rows: tuple[tuple[Row, ...], ...]
-    batches: tuple[Batch, ...]
+    cut: tuple[Row, ...]
+    batches: tuple[tuple[int, ...], ...]
+
+    def texts(self, members: Sequence[int], *, cut: bool) -> list[Row]:
+        """Give some of the texts, whole or cut."""
+        return [(self.cut if cut else self.rows[0])[at] for at in members]
+
+    def length(self, batch: int, *, cut: bool) -> int:
+        """Count the tokens of the longest text of a batch, to which the others are padded."""
+        return max(len(row.tokens) for row in self.texts(self.batches[batch], cut=cut))
 
     def readings(
         self, members: Sequence[int], length: int, readouts: Sequence[Readout]
@@ -59,11 +73,14 @@ class Chunk:
     ----------
     start : int
         Blocks whose work none of them changes.
+    positions : str
+        Where in a text they begin to act, as `Where` has it.
     conditions : tuple of int
         Which of the call's conditions.
     """
 
     start: int
+    positions: Positions
     conditions: tuple[int, ...]
 
 
@@ -140,33 +157,52 @@ class Sweep:
             own = f"{key} continued {at}" if readout.needs.n_new_tokens else key
             shared.setdefault(own, []).append(at)
         return tuple(
-            Group(
-                tuple(members),
-                tuple(rows[at] for at in members),
-                make_batches([len(row.tokens) for row in rows[members[0]]], self.batch_size),
-            )
+            self._group(tuple(members), tuple(rows[at] for at in members))
             for members in shared.values()
         )
+
+    def _group(self, readouts: tuple[int, ...], rows: tuple[tuple[Row, ...], ...]) -> Group:
+        texts = rows[0]
+        cut = list(texts)
+        if self.subject.anatomy.family.head == "causal":
+            together = zip(*rows, strict=True)
+            cut = ending_at_last_read(
+                texts, [[at for row in same for at in row.read_at] for same in together]
+            )
+        first = Where(
+            layers=0, positions=earliest(w for item in self.conditions for w in item.wheres)
+        )
+        # Texts of which as many tokens are run go together, and among them those of like length.
+        longest = max(len(row.tokens) for row in cut)
+        n_run = [len(row.tokens) - first.tokens(row)[0] for row in cut]
+        order = [n * (longest + 1) + len(row.tokens) for n, row in zip(n_run, cut, strict=True)]
+        batches = make_batches(order, self.batch_size)
+        return Group(readouts, rows, tuple(cut), tuple(batch.stimuli for batch in batches))
 
     @cached_property
     def chunks(self) -> tuple[Chunk, ...]:
         """The conditions by the stream that they may start from."""
         n_layers = self.subject.anatomy.n_layers
-        by_start: dict[int, list[int]] = {}
+        alike: dict[tuple[int, Positions], list[int]] = {}
         for at, condition in enumerate(self.conditions):
-            by_start.setdefault(condition.n_untouched(n_layers), []).append(at)
+            kind = (condition.n_untouched(n_layers), condition.positions)
+            alike.setdefault(kind, []).append(at)
         return tuple(
-            Chunk(start, tuple(members[first : first + _CHUNK]))
-            for start, members in sorted(by_start.items())
+            Chunk(start, positions, tuple(members[first : first + _CHUNK]))
+            for (start, positions), members in sorted(alike.items())
             for first in range(0, len(members), _CHUNK)
         )
 
     def units(self) -> Iterator[Unit]:
-        """Walk the work, batch after batch."""
-        for group, shown in enumerate(self.groups):
-            for batch in range(len(shown.batches)):
-                for chunk in range(len(self.chunks)):
-                    yield Unit(group, batch, chunk)
+        """Walk the work, batch after batch; groups in step, so that what is left takes alike."""
+        batches = [
+            ((batch + 0.5) / len(shown.batches), group, batch)
+            for group, shown in enumerate(self.groups)
+            for batch in range(len(shown.batches))
+        ]
+        for _, group, batch in sorted(batches):
+            for chunk in range(len(self.chunks)):
+                yield Unit(group, batch, chunk)
 
     @property
     def n_units(self) -> int:
@@ -183,6 +219,7 @@ class Sweep:
             "readouts": fingerprint([[item.name, item.fingerprint] for item in self.readouts]),
             "batch size": self.batch_size,
             "fast path": fast,
+            "code": code_fingerprint(),
             "device": self.subject.device.type,
             "torch": versions["torch"],
             "transformers": versions["transformers"],

@@ -17,6 +17,9 @@ Positions = Literal["from_target", "target", "target_last", "all"]
 
 POSITIONS: tuple[Positions, ...] = get_args(Positions)
 
+# Where positions begin in a text, the first first.
+_BEGINNINGS: tuple[Positions, ...] = ("all", "target", "from_target")
+
 # In the order in which a block computes them. Where attention and MLP read the same stream
 # (GPT-NeoX), neither is upstream of the other and attention comes first.
 SITE_ORDER = ("resid_pre", "head_out", "attn_out", "mlp_act", "mlp_out", "resid_post")
@@ -92,6 +95,11 @@ class Where:
             return tuple(range(row.target[-1], len(row.tokens)))
         return tuple(range(_first_own(row), len(row.tokens)))
 
+    @property
+    def begins(self) -> Positions:
+        """The positions that begin where these do: all, target or from_target."""
+        return "from_target" if self.positions == "target_last" else self.positions
+
     def mask(self, rows: Sequence[Row], length: int) -> Tensor:
         """Mark the tokens of a batch, padded on the right, at which it acts.
 
@@ -103,6 +111,18 @@ class Where:
         for at, row in enumerate(rows):
             mask[at, list(self.tokens(row))] = True
         return mask
+
+
+def earliest(wheres: Iterable[Where]) -> Positions:
+    """Give the positions that begin first in every text; those that begin last where none is given.
+
+    Examples
+    --------
+    >>> earliest([Where(layers=0), Where(layers=1, positions="target")]), earliest([])
+    ('target', 'from_target')
+    """
+    begins = {where.begins for where in wheres}
+    return next((known for known in _BEGINNINGS if known in begins), _BEGINNINGS[-1])
 
 
 def _first_own(row: Row) -> int:

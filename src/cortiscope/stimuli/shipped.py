@@ -70,6 +70,12 @@ _SETS = (
         "CC0-1.0",
         240,
     ),
+    ShippedSet(
+        "abilities",
+        "120 pairs of prompts of facts and 120 of reasoning, each the other's corrupted form",
+        "MIT",
+        480,
+    ),
 )
 
 
@@ -84,7 +90,7 @@ def catalog() -> dict[str, ShippedSet]:
     Examples
     --------
     >>> list(catalog())
-    ['concepts', 'concepts-30', 'two_concepts', 'localizer', 'facts', 'reasoning']
+    ['concepts', 'concepts-30', 'two_concepts', 'localizer', 'facts', 'reasoning', 'abilities']
     >>> catalog()["concepts"].n_stimuli
     1200
     """

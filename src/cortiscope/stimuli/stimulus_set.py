@@ -99,8 +99,8 @@ class StimulusSet:
         Traceback (most recent call last):
         ...
         cortiscope.errors.InputError: There are no stimuli 'concept'; did you mean 'concepts'?
-        Shipped are concepts, concepts-30, two_concepts, localizer, facts, reasoning; a file of your
-        own ends in .tsv, .csv, .jsonl or .parquet.
+        Shipped are concepts, concepts-30, two_concepts, localizer, facts, reasoning, abilities; a
+        file of your own ends in .tsv, .csv, .jsonl or .parquet.
         """
         shipped = catalog()
         name = str(name_or_path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,11 @@ from typing import Any
 from cortiscope.analyses import Instrument, Readable, Result, ResultSeries
 from cortiscope.codes import RDM
 from cortiscope.errors import InputError
-from cortiscope.ledger import LedgerEntry, Run, write_atomically
+from cortiscope.ledger import LedgerEntry, Run, fingerprint, write_atomically
 from cortiscope.scanning import Recording, scan
 from cortiscope.stimulation import Experiment, Response, stimulate
+from cortiscope.stimulation.response import HEAD
+from cortiscope.stimulation.sweep_code import code_fingerprint
 from cortiscope.stimuli import StimulusSet
 from cortiscope.studies.archived_subject import ArchivedSubject
 from cortiscope.studies.phantom_subject import PhantomSubject
@@ -23,6 +25,23 @@ from cortiscope.subjects import Subject
 
 # Who may lie in the scanner.
 Lying = Subject | PhantomSubject | ArchivedSubject
+
+
+@dataclass(frozen=True, eq=False)
+class Waiting:
+    """Somebody who was examined, and can be asked into the scanner again.
+
+    Attributes
+    ----------
+    name, slug : str
+        As the subject has them.
+    load : callable
+        Loads the subject, which is not in memory any more.
+    """
+
+    name: str
+    slug: str
+    load: Callable[[], Lying]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,33 +116,52 @@ class Keeper:
         self._ids[kept.fingerprint] = self.run.record("rdm", path, parameters={"name": rdm.name}).id
         return kept
 
-    def response(self, subject: Lying, recording: Recording, experiment: Experiment) -> Response:
+    def response(
+        self,
+        subject: Lying | Waiting,
+        recording: Recording,
+        experiment: Experiment,
+        parent: Recording | None = None,
+    ) -> Response:
         """Stimulate a subject, continue an interrupted sweep, or open what it gave before.
+
+        Of an experiment that another follows, every response is kept, and the last is given.
+
+        Parameters
+        ----------
+        subject : Subject or Waiting
+            Who is stimulated; one who waits is loaded when something was not done before.
+        recording : Recording
+            What the experiment was planned on.
+        experiment : Experiment
+            What is done.
+        parent : Recording, optional
+            The recording of this run that `recording` was derived from, where it was.
 
         Raises
         ------
         InputError
             For a subject that is not there to be stimulated: a phantom's or an earlier recording.
         """
-        if not isinstance(subject, Subject):
-            msg = (
-                f"{subject.name} is a recording, and an experiment needs the model itself: leave "
-                "the step out, or name the model as the subject."
+        inputs = [self._ids[(parent or recording).fingerprint]]
+
+        def show(step: Experiment) -> Response:
+            # Of changed code the response is another one, which the old one does not stand in for.
+            which = fingerprint([step.fingerprint, code_fingerprint()])[:16]
+            path = self.run.path / "responses" / f"{subject.slug}--{which}"
+            response = _stimulated(subject, step, path)
+            entry = self.run.record(
+                "response",
+                path,
+                inputs=tuple(inputs),
+                parameters={"subject": subject.name, "experiment": step.fingerprint},
+                content=response.fingerprint,
             )
-            raise InputError(msg)
-        path = self.run.path / "responses" / f"{subject.slug}--{experiment.fingerprint[:16]}"
-        response = stimulate(
-            subject, experiment.stimuli, experiment.conditions, experiment.readouts, out=path
-        )
-        entry = self.run.record(
-            "response",
-            path,
-            inputs=(self._ids[recording.fingerprint],),
-            parameters={"subject": subject.name, "experiment": experiment.fingerprint},
-            content=response.fingerprint,
-        )
-        self._ids[response.fingerprint] = entry.id
-        return response
+            self._ids[response.fingerprint] = entry.id
+            inputs.append(entry.id)
+            return response
+
+        return experiment.carried_out(show)
 
     def result(
         self,
@@ -184,3 +222,19 @@ class Keeper:
         """Write a file of the study and record it."""
         write_atomically(path, content)
         return self.run.record(kind, path, inputs=inputs, parameters=parameters)
+
+
+def _stimulated(subject: Lying | Waiting, experiment: Experiment, path: Path) -> Response:
+    if isinstance(subject, Waiting):
+        if (path / HEAD).is_file():  # all of it is there
+            return Response.open(path)
+        subject = subject.load()
+    if not isinstance(subject, Subject):
+        msg = (
+            f"{subject.name} is a recording, and an experiment needs the model itself: leave the "
+            "step out, or name the model as the subject."
+        )
+        raise InputError(msg)
+    return stimulate(
+        subject, experiment.stimuli, experiment.conditions, experiment.readouts, out=path
+    )

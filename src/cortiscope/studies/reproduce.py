@@ -18,12 +18,16 @@ from cortiscope.errors import CortiscopeError, InputError
 from cortiscope.ledger import LedgerEntry, Run, fingerprint
 from cortiscope.ledger.progress import track
 from cortiscope.scanning import Recording
-from cortiscope.stimulation import Response
+from cortiscope.stimulation import Experiment, Response
 from cortiscope.stimuli import StimulusSet
 from cortiscope.studies.archived_subject import ArchivedSubject
-from cortiscope.studies.keeping import Keeper
+from cortiscope.studies.keeping import Keeper, Lying, Waiting
 from cortiscope.studies.lookup import Lookup
-from cortiscope.studies.phantom_subject import PhantomSubject
+from cortiscope.studies.phantom_subject import (
+    PhantomSubject,
+    is_model_phantom,
+    name_of_model_phantom,
+)
 from cortiscope.studies.protocol import Protocol
 from cortiscope.studies.trial import Examined, Scanned, pairs_of, together_of, try_claims
 
@@ -189,7 +193,7 @@ class _Reproduction:
 
     def _scanned(self, protocol: Protocol) -> dict[str, Scanned]:
         examined = {
-            str(self.lookup.document(subject)["name"]): self._examined(protocol, recording)
+            str(self.lookup.document(subject)["name"]): self._examined(protocol, recording, subject)
             for recording in self.lookup.of_kind("recording")
             for subject in map(self.lookup.entry, recording.inputs)
             if subject.kind == "subject"
@@ -207,21 +211,37 @@ class _Reproduction:
         pairs = pairs_of(scanned | rdms, lambda pair: self._results_of(protocol, pair))
         return scanned | pairs | together_of(scanned, protocol, self._kept)
 
-    def _examined(self, protocol: Protocol, recording_entry: LedgerEntry) -> Examined:
+    def _examined(
+        self, protocol: Protocol, recording_entry: LedgerEntry, subject: LedgerEntry
+    ) -> Examined:
         recordings = (self.recording(recording_entry),)
         results = self._results_of(protocol, recordings)
         made: dict[str, Readable] = {}
         for entry in self.lookup.of_kind("response"):
-            if entry.inputs == (recording_entry.id,):
+            if recording_entry.id in entry.inputs:
                 response = self.recording(entry)
                 assert isinstance(response, Response)
                 for name, step in protocol.steps.items():
                     kept = step.instrument.experiment and self.stored_of(
                         step.instrument, (response,), step.parameters
                     )
-                    if kept:
+                    # What a control stimulated with may have the step's own parameters.
+                    if kept and kept.kind == "result":
                         made[name], results[name] = response, self.result_of(kept)
-        return Examined(recordings, results, made)
+        name = str(self.lookup.document(subject)["name"])
+        return Examined(recordings, results, made, Waiting(name, Path(subject.path).stem, _gone))
+
+    def response_to(self, subject: str, experiment: Experiment) -> Response:
+        """Open what a subject gave in an experiment."""
+        parameters = {"subject": subject, "experiment": experiment.fingerprint}
+        for entry in self.lookup.of_kind("response"):
+            if entry.parameters == parameters:
+                response = self.recording(entry)
+                assert isinstance(response, Response)
+                return response
+        raise InputError(
+            f"the run holds no response of {subject} to an experiment that a control asks for"
+        )
 
     def _results_of(
         self, protocol: Protocol, recordings: tuple[Readable, ...]
@@ -257,6 +277,17 @@ class _Comparer(Keeper):
 
     def stimuli(self, stimuli: StimulusSet) -> LedgerEntry:
         return self.reproduction.lookup.of_kind("stimuli")[0]
+
+    def response(
+        self,
+        subject: Lying | Waiting,
+        recording: Recording,
+        experiment: Experiment,
+        parent: Recording | None = None,
+    ) -> Response:
+        return experiment.carried_out(
+            lambda step: self.reproduction.response_to(subject.name, step)
+        )
 
     def result(
         self,
@@ -303,6 +334,9 @@ def _spec_of(name: str, protocol: Protocol) -> str:
         if PhantomSubject.matches(spec):
             if PhantomSubject.parse(spec).name == name:
                 return spec
+        elif is_model_phantom(spec):
+            if name_of_model_phantom(spec) == name:
+                return spec
         elif "#" in spec:
             if spec.partition("#")[2] == name:
                 return spec
@@ -316,6 +350,10 @@ def _spec_of(name: str, protocol: Protocol) -> str:
 
 def _silent(_: str) -> None:
     pass
+
+
+def _gone() -> Lying:
+    raise InputError("a model is not stimulated to compare: run the study again")
 
 
 def _compare(entry: LedgerEntry, stored: Result, again: Result) -> Comparison:

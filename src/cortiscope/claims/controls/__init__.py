@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from cortiscope.claims.bench import Bench
 from cortiscope.claims.controls.half_replication import half_replication
 from cortiscope.claims.controls.held_out_frame import held_out_frame
+from cortiscope.claims.controls.matched_random import matched_random
 from cortiscope.claims.controls.memory import memory
 from cortiscope.claims.controls.multiverse import multiverse
 from cortiscope.claims.controls.outlier_units import outlier_units
@@ -33,22 +34,32 @@ _BUILT_IN: tuple[Control, ...] = (
     half_replication,
     outlier_units,
     multiverse,
+    matched_random,
 )
 
 
 # Those whose rule speaks of an effect: they cannot challenge a claim that there is none.
 OF_EFFECTS = frozenset(
-    {"twins", "permuted_words", "held_out_frame", "surface", "memory", "multiverse"}
+    {
+        "twins",
+        "permuted_words",
+        "held_out_frame",
+        "surface",
+        "memory",
+        "multiverse",
+        "matched_random",
+    }
 )
+
+# Those that change what is read of a recording, where what a subject does does not change with it.
+OF_RECORDINGS = frozenset({"held_out_frame", "surface", "memory", "outlier_units"})
+
+# Those that are about lesions and injections.
+OF_RESPONSES = frozenset({"matched_random"})
 
 
 def _name(control: Control) -> str:
     return str(getattr(control, "__name__", control))
-
-
-# Those that measure recordings again: they cannot challenge a claim about responses, whose own test
-# is against random units or directions.
-OF_RECORDINGS = frozenset(_name(control) for control in _BUILT_IN) - {"twins"}
 
 
 def known_controls() -> Mapping[str, Control]:
@@ -65,4 +76,4 @@ def known_controls() -> Mapping[str, Control]:
     return with_plugins(_BUILT_IN, ENTRY_POINT_GROUP, Callable, lambda control: [_name(control)])
 
 
-__all__ = ["OF_EFFECTS", "OF_RECORDINGS", "Control", "known_controls"]
+__all__ = ["OF_EFFECTS", "OF_RECORDINGS", "OF_RESPONSES", "Control", "known_controls"]

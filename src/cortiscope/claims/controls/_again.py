@@ -6,6 +6,7 @@ from typing import Any
 
 from cortiscope.analyses import Result
 from cortiscope.claims.bench import Bench
+from cortiscope.claims.effect import Effect
 from cortiscope.claims.evidence import Evidence
 
 
@@ -15,19 +16,24 @@ def persists(bench: Bench, control: str, results: dict[str, Result]) -> Evidence
     Each is significant at the level of the study and its interval does not exclude the claim; a
     claim of absence must lie within its bounds again.
     """
-    parts, survived, numbers = [], True, {}
+    parts, survived = [], True
+    numbers: dict[str, Any] = {}
     for condition, result in results.items():
         effect = bench.effect_in(result)
         p = effect.p_value(bench.claim)
         holds = p <= bench.alpha and effect.has_interval and not effect.excludes(bench.claim)
         survived &= holds
         parts.append(f"{condition} {effect}, p = {p:.4f}")
-        values: dict[str, Any] = {
-            "estimate": effect.estimate,
-            "low": effect.low,
-            "high": effect.high,
-            "p": p,
-            "address": effect.address,
-        }
-        numbers[condition] = values
+        numbers[condition] = figures(effect, p)
     return Evidence(control, survived, "; ".join(parts), numbers)
+
+
+def figures(effect: Effect, p: float) -> dict[str, Any]:
+    """Lay out one measurement among the numbers of a control."""
+    return {
+        "estimate": effect.estimate,
+        "low": effect.low,
+        "high": effect.high,
+        "p": p,
+        "address": effect.address,
+    }

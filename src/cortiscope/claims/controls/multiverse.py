@@ -6,6 +6,7 @@ from typing import Any
 
 from cortiscope.analyses import Readable
 from cortiscope.claims.bench import Bench
+from cortiscope.claims.controls._experiments import of_experiments
 from cortiscope.claims.evidence import Evidence
 from cortiscope.scanning import Recording
 
@@ -57,7 +58,8 @@ def multiverse(bench: Bench) -> Evidence:
 def _specifications(bench: Bench) -> list[tuple[str, dict[str, Any]]]:
     parameters = bench.parameters
     specifications: list[tuple[str, dict[str, Any]]] = [("as the protocol says", {})]
-    if isinstance(ridge := parameters.get("ridge"), int | float):
+    reads_probe = not bench.claim.variable.startswith("behaviour")
+    if reads_probe and isinstance(ridge := parameters.get("ridge"), int | float):
         specifications += [
             (f"ridge {ridge * factor:g}", {"ridge": ridge * factor}) for factor in (0.1, 10, 100)
         ]
@@ -67,6 +69,8 @@ def _specifications(bench: Bench) -> list[tuple[str, dict[str, Any]]]:
     if "seed" in parameters:
         seed = int(parameters["seed"]) + 1
         specifications.append((f"other folds (seed {seed})", {"seed": seed}))
+    if bench.instrument.experiment is not None:
+        return specifications + of_experiments(bench)
     # Where the second of a pair is read at a site of its own, only the first one's changes.
     n_following = 1 if parameters.get("other_site") else len(bench.recordings)
     for site in bench.recording.sites:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -117,6 +118,7 @@ class Assembly:
             Block.background(block_rng, stream, shape.n_heads, n_neurons)
             for block_rng in of_background.spawn(shape.n_layers)
         )
+        self._embedded = np.zeros((len(lexicon.targets), shape.n_units))
         self._language = of_answers.standard_normal((len(lexicon.ids), len(stream.axes["word"])))
 
     @cached_property
@@ -124,12 +126,21 @@ class Assembly:
         """The ids of the targets, in order."""
         return [self.lexicon.ids[target] for target in self.lexicon.targets]
 
-    def write_category(self) -> None:
-        """Recognise each word where it stands, and write its category in every copy."""
+    def write_category(self, lengths: Array | None = None) -> None:
+        """Recognise each word where it stands, and write its category in every copy.
+
+        Parameters
+        ----------
+        lengths : ndarray, shape (n_categories,), optional
+            Of each category, where they are not all equally long.
+        """
         written, category = self.shape.written, self.lexicon.category
+        held = np.sum(self.copies, axis=0)
+        if lengths is not None:
+            held = held * lengths[:, None]
         self._blocks[written].plant_detectors(
             self.codes[self.target_ids],
-            np.sum(self.copies, axis=0)[category] * (self._length * self.stream.scale),
+            held[category] * (self._length * self.stream.scale),
             _RECOGNISED,
             on=self.stream.is_target,
             off=self.stream.is_other,
@@ -137,9 +148,30 @@ class Assembly:
             gated=self._gated,
         )
 
-    def answer_evenly(self) -> None:
-        """Move the category to later tokens, as much of it as there is, as the answer."""
-        self._plant_heads(self.copies[0], self.stream.axes["answer"] / CATEGORY)
+    def embed_category(self) -> None:
+        """Give each word its category where it is read in, so that no layer recognises it."""
+        category = np.sum(self.copies, axis=0)[self.lexicon.category]
+        self._embedded = category * self._length
+
+    def answer_by_heads(self, heads: Sequence[int]) -> None:
+        """Move the category as the answer, each of equal shares of the categories by its head."""
+        answer = self.stream.axes["answer"] / CATEGORY
+        shares = (np.array_split(rows, len(heads)) for rows in (self.copies[0], answer))
+        for head, source, destination in zip(heads, *shares, strict=True):
+            self._plant_heads(source, destination, first=head)
+
+    def answer_evenly(self, gain: Array | None = None) -> None:
+        """Move the category to later tokens, as much of it as there is, as the answer.
+
+        Parameters
+        ----------
+        gain : ndarray, shape (n_categories,), optional
+            What each category is multiplied by.
+        """
+        answer = self.stream.axes["answer"] / CATEGORY
+        if gain is not None:
+            answer = answer * gain[:, None]
+        self._plant_heads(self.copies[0], answer)
 
     def answer_from_copies(self, band: tuple[float, float]) -> None:
         """Move all copies to later tokens, where their sum gives the answer, all of it or none."""
@@ -175,7 +207,7 @@ class Assembly:
         stream, axes = self.stream, self.stream.axes
         embedding = self.codes + FLAG * axes["flag"][0]
         embedding[self.target_ids] += FLAG * (axes["flag"][1] - axes["flag"][0])
-        embedding[self.target_ids] += self._noise @ stream.noise
+        embedding[self.target_ids] += self._noise @ stream.noise + self._embedded
         normed = stream.normed(self._context(2 * self.shape.n_layers), answer_length**2)
         unembedding = self._language @ axes["word"] * (_LOGIT_SD / normed)
         answers = [self.lexicon.ids[answer] for answer in self.lexicon.answers]
@@ -187,7 +219,7 @@ class Assembly:
             blocks=self._blocks,
         )
 
-    def _plant_heads(self, source: Array, destination: Array) -> None:
+    def _plant_heads(self, source: Array, destination: Array, first: int = 0) -> None:
         context = self._context(2 * self.shape.read_layer)
         category = len(self.copies) * self._length**2
         self._reader.plant_heads(
@@ -196,6 +228,7 @@ class Assembly:
             destination,
             at_target=self.stream.normed(self._noise_squared, category, context),
             at_other=self.stream.normed(context),
+            first=first,
         )
 
     def _answer_if(

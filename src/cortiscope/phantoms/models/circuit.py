@@ -102,6 +102,7 @@ class Block:
         *,
         at_target: float,
         at_other: float,
+        first: int = 0,
     ) -> None:
         """Let tokens that are no target attend to targets, and move what these hold.
 
@@ -116,12 +117,14 @@ class Block:
             A length along a source is written, the same, along its destination.
         at_target, at_other : float
             What a length of 1 is after the norm, at targets and at other tokens.
+        first : int
+            The head that is taken, and as many after it as the sources need.
         """
         width = len(self.query) // self.n_heads
         # The slowest pair of a rotary embedding: it hardly turns within a text.
         still = width // 2 - 1
         strength = np.sqrt(_SCORE * np.sqrt(width) / (at_target * at_other))
-        for head, start in enumerate(range(0, len(source), width)):
+        for head, start in enumerate(range(0, len(source), width), start=first):
             moved = slice(start, start + width)
             n_moved = len(source[moved])
             rows = slice(head * width, (head + 1) * width)

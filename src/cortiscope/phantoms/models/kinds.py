@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,9 @@ from cortiscope.phantoms.models.stream import CATEGORY, Array, Stream
 
 # Sums of copies between which the answer rises: one copy is enough, what noise leaves is not.
 _ENOUGH = (0.5, 0.75)
+
+# Of the logarithm of the gain with which categories are read, over categories.
+_GAIN_SD = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +136,52 @@ def stored_twice(lexicon: Lexicon, shape: Shape, rng: np.random.Generator) -> Pl
     assembly.write_category()
     assembly.answer_from_copies(_ENOUGH)
     return _planted(assembly, answer_length=1.0)
+
+
+def steered_by_length(
+    lexicon: Lexicon, shape: Shape, rng: np.random.Generator, *, spread: float = 3.0
+) -> Planted:
+    """Write categories of different length, and read the longer ones the less.
+
+    The longer a category, the more directions have to be taken out before no probe reads it: it
+    counts as one of more dimensions. The logarithm of the gain with which it is read is random,
+    and falls by the strength for each standard deviation of the lengths. At a strength of 0 what an
+    injection does to the answer is what chance gives, whatever the length.
+
+    Parameters
+    ----------
+    lexicon : Lexicon
+        Its tokens.
+    shape : Shape
+        Its size; its strength is not the length of a category.
+    rng : Generator
+        Where chance comes from.
+    spread : float
+        How many times the shortest category the longest is; their geometric mean is 1.
+
+    Returns
+    -------
+    Planted
+        Truth: ``lengths`` and ``gain`` (category).
+    """
+    if spread <= 1:
+        raise InputError(f"The phantom's spread is {spread}; give more than 1.")
+    n_categories = len(lexicon.categories)
+    of_kind, rng = rng.spawn(2)
+    place = of_kind.permutation(np.linspace(-1.0, 1.0, n_categories))
+    lengths = np.sqrt(spread) ** place
+    chance = _GAIN_SD * of_kind.standard_normal(n_categories)
+    gain = np.exp(chance - shape.strength * place / place.std())
+    sizes = {"category_0": n_categories, "answer": n_categories}
+    stream = Stream.draw(rng, shape.n_units, sizes)
+    assembly = Assembly(lexicon, replace(shape, strength=1.0), stream, rng)
+    assembly.write_category(lengths)
+    assembly.answer_evenly(gain)
+    return _planted(
+        assembly,
+        answer_length=1.0,
+        truth={"lengths": (("category",), lengths), "gain": (("category",), gain)},
+    )
 
 
 def _read_evenly(

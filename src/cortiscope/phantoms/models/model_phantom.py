@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,11 @@ from cortiscope.subjects import Subject
 if TYPE_CHECKING:
     from cortiscope.stimuli import StimulusSet
 
-_SHAPE = {field.name: field.default for field in fields(Shape)}
+_SHAPE = {option.name: option.default for option in fields(Shape)}
+
+
+def _as_it_is(design: PhantomDesign) -> PhantomDesign:
+    return design
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,11 @@ class ModelPhantom:
     plant : callable
         Takes a `Lexicon`, a `Shape`, a numpy Generator and options by keyword, all with defaults;
         returns a `Planted`.
+    shape : mapping of str to value
+        Options of `Shape` whose defaults are others here.
+    shown : callable
+        Takes a `PhantomDesign` and gives the one whose stimuli an instrument shows to the phantom:
+        by default the same.
 
     Examples
     --------
@@ -62,12 +71,14 @@ class ModelPhantom:
     name: str
     summary: str
     plant: Callable[..., Planted]
+    shape: Mapping[str, Any] = field(default_factory=dict)
+    shown: Callable[[PhantomDesign], PhantomDesign] = _as_it_is
 
     @property
     def options(self) -> dict[str, Any]:
         """The options that it takes, with their defaults: of `Shape`, and its own."""
         own = list(inspect.signature(self.plant).parameters.values())[3:]
-        return _SHAPE | {parameter.name: parameter.default for parameter in own}
+        return _SHAPE | dict(self.shape) | {parameter.name: parameter.default for parameter in own}
 
     def make(self, stimuli: StimulusSet | PhantomDesign, seed: int = 0, **options: Any) -> Subject:
         """Make a subject.
@@ -97,9 +108,12 @@ class ModelPhantom:
         model = shape.model_family.build(
             planted.circuit, bos_id=lexicon.ids[BOS], eos_id=lexicon.ids[EOS]
         )
+        return Subject.from_model(model, lexicon.tokenizer(), self.called(seed, **options))
+
+    def called(self, seed: int = 0, **options: Any) -> str:
+        """Say how the subject is called that `make` makes with the same seed and options."""
         arguments = [f"{name}={value!r}" for name, value in sorted(options.items())]
-        name = f"phantom:{self.name}({', '.join([*arguments, f'seed={seed}'])})"
-        return Subject.from_model(model, lexicon.tokenizer(), name)
+        return f"phantom:{self.name}({', '.join([*arguments, f'seed={seed}'])})"
 
     def truth(
         self, stimuli: StimulusSet | PhantomDesign, seed: int = 0, **options: Any
@@ -166,7 +180,8 @@ class ModelPhantom:
                 f"The phantom {self.name!r} has no option {unknown[0]!r}; it takes "
                 f"{', '.join(self.options)}."
             )
-        shape = Shape(**{name: value for name, value in options.items() if name in _SHAPE})
+        given = {name: value for name, value in options.items() if name in _SHAPE}
+        shape = Shape(**{**self.shape, **given})
         own = {name: value for name, value in options.items() if name not in _SHAPE}
         if not isinstance(stimuli, PhantomDesign):
             stimuli = PhantomDesign(stimuli.table, shape.n_units)

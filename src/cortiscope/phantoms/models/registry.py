@@ -5,44 +5,91 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cortiscope.errors import InputError
+from cortiscope.phantoms.models.abilities import (
+    abilities_apart,
+    abilities_together,
+    asked_of_abilities,
+)
 from cortiscope.phantoms.models.kinds import (
     present_not_read,
     read_from_direction,
     read_from_units,
+    steered_by_length,
     stored_twice,
 )
 from cortiscope.phantoms.models.model_phantom import ModelPhantom
+from cortiscope.plugins import with_plugins
 
 if TYPE_CHECKING:
     from cortiscope.phantoms.design import PhantomDesign
     from cortiscope.stimuli import StimulusSet
     from cortiscope.subjects import Subject
 
-MODEL_PHANTOMS: dict[str, ModelPhantom] = {
-    phantom.name: phantom
-    for phantom in (
-        ModelPhantom(
-            "read_from_direction",
-            "each category along one direction over all units, from which it is read",
-            read_from_direction,
-        ),
-        ModelPhantom(
-            "read_from_units",
-            "each category in a few units of its own, from which it is read",
-            read_from_units,
-        ),
-        ModelPhantom(
-            "present_not_read",
-            "each category along one direction that nothing reads: words give the answer",
-            present_not_read,
-        ),
-        ModelPhantom(
-            "stored_twice",
-            "each category along two directions, either of which suffices",
-            stored_twice,
-        ),
-    )
-}
+ENTRY_POINT_GROUP = "cortiscope.model_phantoms"
+
+_BUILT_IN = (
+    ModelPhantom(
+        "read_from_direction",
+        "each category along one direction over all units, from which it is read",
+        read_from_direction,
+    ),
+    ModelPhantom(
+        "read_from_units",
+        "each category in a few units of its own, from which it is read",
+        read_from_units,
+    ),
+    ModelPhantom(
+        "present_not_read",
+        "each category along one direction that nothing reads: words give the answer",
+        present_not_read,
+    ),
+    ModelPhantom(
+        "stored_twice",
+        "each category along two directions, either of which suffices",
+        stored_twice,
+    ),
+    ModelPhantom(
+        "steered_by_length",
+        "each category along a direction; the longer, and harder to erase, the less it is read",
+        steered_by_length,
+    ),
+    ModelPhantom(
+        "abilities_apart",
+        "two abilities, each a kind of answer that one attention head of its own gives",
+        abilities_apart,
+        shape={"n_heads": 16},
+        shown=asked_of_abilities,
+    ),
+    ModelPhantom(
+        "abilities_together",
+        "two abilities, whose answers the same attention head gives",
+        abilities_together,
+        shape={"n_heads": 16},
+        shown=asked_of_abilities,
+    ),
+)
+
+
+def registered() -> dict[str, ModelPhantom]:
+    """List every model phantom that is there, by name.
+
+    Packages register more through the entry-point group ``cortiscope.model_phantoms``: each entry
+    point names a `ModelPhantom` or a sequence of them.
+
+    Returns
+    -------
+    dict of str to ModelPhantom
+        Built in ones first.
+
+    Raises
+    ------
+    InputError
+        When an entry point cannot be loaded, does not give a `ModelPhantom`, or takes a name again.
+    """
+    return with_plugins(_BUILT_IN, ENTRY_POINT_GROUP, ModelPhantom, lambda phantom: [phantom.name])
+
+
+MODEL_PHANTOMS: dict[str, ModelPhantom] = registered()
 
 
 def model_phantom(

@@ -251,6 +251,7 @@ INSTRUMENT = Instrument(
     name="abilities",
     summary="Which heads and units two abilities need, and whether each needs its own",
     reference=REFERENCE,
+    null_is="random sites of the same kind, number and layer",
     run=abilities,
     source=abilities_source,
     figure=harm_to_abilities,

@@ -58,9 +58,18 @@ class Instrument:
         Of an instrument whose null does not come from as many draws as a study takes of
         permutations: takes its parameters and the number of subjects, gives the most draws that
         there are, and what would give more, such as ``raise n_rotations``.
+    null_is : str
+        What its estimates are tested against, as it is said after "against".
     switches : mapping of str to tuple of str
         Parameters that switch variables on and off, which calibration and controls spare unless
         they are about one of them.
+    lighter : callable, optional
+        Of an instrument that reads a response: takes the name of a variable and the parameters, and
+        gives parameters that spare conditions which the variable does not need, where calibration
+        and controls do the experiment again. The variable means the same with them.
+    against_random : mapping of str to tuple of str
+        For variables of lesions and injections, those that compare them with random units or
+        directions of the same number, layer and length.
     figure : callable
         Draws results, a mapping of labels to Results, into one plotly figure.
     headline : str
@@ -80,7 +89,10 @@ class Instrument:
     detects: tuple[str, ...] = ()
     silent_on: tuple[str, ...] = ()
     attainable: Callable[[Mapping[str, Any], int], tuple[int, str]] | None = None
+    null_is: str = "permuted words"
     switches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lighter: Callable[[str, Mapping[str, Any]], Mapping[str, Any]] | None = None
+    against_random: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -141,6 +153,16 @@ class Instrument:
         if self.experiment is not None:
             return {}
         return {name: variable in variables for name, variables in self.switches.items()}
+
+    def lightened(self, variable: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters that spare what a variable does not need, where an experiment is done again.
+
+        None where recordings are read, which `only` is for.
+        """
+        if self.experiment is None:
+            return {}
+        switched = {name: variable in variables for name, variables in self.switches.items()}
+        return switched | dict(self.lighter(variable, parameters) if self.lighter else {})
 
     def id_for(self, *recordings: Readable, **given: Any) -> str:
         """Id that the result of a recording, or a pair, would have, before any work is done.

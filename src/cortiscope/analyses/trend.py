@@ -229,6 +229,7 @@ INSTRUMENT = Instrument(
     name="trend",
     summary="a number of every subject against their order, or against another number",
     reference=REFERENCE,
+    null_is="the other orders of the subjects",
     run=trend,
     source=trend_source,
     figure=trend_by_subject,

@@ -356,6 +356,7 @@ INSTRUMENT = Instrument(
     name="unit_lesion",
     summary="What is lost without a localised set of units or a module, beside random sets like it",
     reference=REFERENCE,
+    null_is="random units",
     run=unit_lesion,
     source=unit_lesion_source,
     figure=damage_beside_random_sets,

@@ -69,7 +69,9 @@ def null_figure(verdict: FiledVerdict, result: Result) -> go.Figure:
     """
     effect = Effect.of(result, verdict.claim.variable, verdict.claim.where)
     # An instrument that permutes nothing shows how far words make its estimate vary.
-    drawn, what = (effect.null, "permutations") if effect.null.size else (effect.draws, "resamples")
+    drawn, what = (
+        (effect.null, "draws of the null") if effect.null.size else (effect.draws, "resamples")
+    )
     counts, edges = _histogram(drawn)
     top = 1.12 * float(counts.max())
     figure = go.Figure(

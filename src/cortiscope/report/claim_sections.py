@@ -104,7 +104,7 @@ def claim_sections(contents: Contents) -> list[ClaimSection]:
         ClaimSection(
             f"claim-{number}",
             verdicts[0].claim,
-            tuple(_facts(verdicts[0].claim, contents.frozen)),
+            tuple(_facts(verdicts[0].claim, contents.frozen, contents.tested_against(verdicts[0]))),
             tuple(_hearing(contents, verdict) for verdict in verdicts),
         )
         for number, verdicts in enumerate(grouped.values(), start=1)
@@ -136,14 +136,14 @@ def shaped(word: str, shape: str) -> Markup:
     ).format(shape, word)
 
 
-def _facts(claim: Claim, frozen: Frozen) -> Iterator[tuple[str, Cell]]:
+def _facts(claim: Claim, frozen: Frozen, against: str) -> Iterator[tuple[str, Cell]]:
     yield "claimed", Markup("<code>{}</code> is {}").format(claim.statistic, said(claim))
     yield (
         "tested",
         (
             "by two one-sided tests: the 95% interval must lie inside"
             if claim.is_absence
-            else "against permuted words, and the 95% interval must not lie wholly short of it"
+            else f"against {against}, and the 95% interval must not lie wholly short of it"
         ),
     )
     yield (

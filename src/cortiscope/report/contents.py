@@ -10,7 +10,7 @@ from itertools import combinations, starmap
 from pathlib import Path
 from typing import Any
 
-from cortiscope.analyses import Result
+from cortiscope.analyses import INSTRUMENTS, Result
 from cortiscope.errors import InputError
 from cortiscope.ledger import LedgerEntry, Run
 from cortiscope.report.frozen import Frozen, read_frozen
@@ -149,6 +149,14 @@ class Contents:
     def everyone(self) -> tuple[Scanned, ...]:
         """All who were scanned."""
         return tuple(scanned for examined in self.examined for scanned in examined.everyone)
+
+    def tested_against(self, verdict: FiledVerdict) -> str:
+        """Say what a claim of presence was tested against."""
+        result = self.results[verdict.address.artifact]
+        if verdict.claim.variable not in result.null:
+            return "the value without an effect, by resamples"
+        instrument = INSTRUMENTS.get(result.analysis)
+        return "its null" if instrument is None else instrument.null_is
 
     @classmethod
     def read(cls, run: Run) -> Contents:

@@ -10,11 +10,9 @@ from cortiscope.claims import CALIBRATION
 from cortiscope.report.comparison import EMBEDDING
 from cortiscope.report.contents import Contents, Examined
 from cortiscope.report.decoding import decoding_methods
-from cortiscope.report.frozen import Frozen
 from cortiscope.report.measurements import citation, measuring_methods, measuring_steps
 from cortiscope.report.numbers import count, counted, listed, small, spaced
 from cortiscope.report.sentences import SITES
-from cortiscope.report.verdicts import FiledVerdict
 from cortiscope.scanning.sites import parse_site
 
 _REFERENCES = {
@@ -104,7 +102,7 @@ def methods(contents: Contents) -> MethodsText:
         _recording(contents),
         decoding_methods(contents),
         measuring_methods(contents),
-        _gate(contents.verdicts or (), contents.frozen),
+        _gate(contents),
         _software(contents),
     )
     instruments = [step.instrument for step in measuring_steps(contents)]
@@ -230,7 +228,8 @@ def _site(request: str) -> str:
     return "embedding" if (name, layers) == (EMBEDDING, (0,)) else SITES[name]
 
 
-def _gate(verdicts: Sequence[FiledVerdict], frozen: Frozen) -> str:
+def _gate(contents: Contents) -> str:
+    verdicts, frozen = contents.verdicts, contents.frozen
     if not verdicts:
         return ""
     claims = {verdict.claim.model_dump_json(): verdict.claim for verdict in verdicts}.values()
@@ -239,11 +238,10 @@ def _gate(verdicts: Sequence[FiledVerdict], frozen: Frozen) -> str:
     when = " before the first recording" if frozen.is_before_scan else ""
     together = "bh" if frozen.values.get("correction", "bh") == "bh" else "by"
     told = [f"{counted(len(claims), 'claim')} {_was(claims)} frozen with the protocol{when}."]
-    if any(not claim.is_absence for claim in claims):
-        told.append(
-            "Claims of presence were tested against permuted words or, where an instrument "
-            "permutes none, by the resamples of words that show no effect."
-        )
+    presence = [verdict for verdict in verdicts if not verdict.claim.is_absence]
+    if presence:
+        against = dict.fromkeys(map(contents.tested_against, presence))
+        told.append(f"Claims of presence were tested against {listed(list(against))}.")
     if any(claim.is_absence for claim in claims):
         told.append(
             "Claims of absence were tested by two one-sided tests on resamples of words [@absence]."

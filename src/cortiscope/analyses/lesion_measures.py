@@ -22,6 +22,9 @@ LABELS = ("kind", "lesioned_layer", "direction", "concept", "n_lesioned", "draw"
 # and for each resample of the words.
 _CONDITIONS_AT_ONCE = 128
 
+# As a share of the standard deviation of clean scores: what stimulation in float32 keeps to.
+_ROUNDING = 1e-5
+
 
 @dataclass(frozen=True, eq=False)
 class Lesions:
@@ -221,14 +224,38 @@ def auc_change(scores: Array, folds: Folds, weights: Array) -> tuple[Array, Arra
         Clean minus lesioned.
     clean : ndarray, shape (n_weightings, n_categories)
         The AUC of the clean condition.
+
+    Notes
+    -----
+    Scores that differ by no more than passes in other batches round count as equal: a lesion of all
+    units leaves the sentences of a frame nothing to differ by.
     """
-    by_stimulus = np.moveaxis(scores, 0, 2)
+    by_stimulus = np.moveaxis(_ranks(scores), 0, 2)
     parts = [
         aucs_of_words(by_stimulus[..., first : first + _CONDITIONS_AT_ONCE], folds, weights)
         for first in range(0, len(scores), _CONDITIONS_AT_ONCE)
     ]
     auc = np.concatenate(parts, axis=2)
     return auc[:, :, :1] - auc, auc[:, :, 0]
+
+
+def _ranks(scores: Array) -> NDArray[np.float64]:
+    """Rank stimuli, with ties where rounding may be all that tells them apart.
+
+    Examples
+    --------
+    >>> clean, lesioned = [[0.0], [1.0], [2.0]], [[1.0], [3.0], [1.0000001]]
+    >>> _ranks(np.array([clean, lesioned]))[..., 0].tolist()
+    [[0.0, 1.0, 2.0], [0.0, 1.0, 0.0]]
+    """
+    order = scores.argsort(axis=1)
+    steps = np.diff(np.take_along_axis(scores, order, axis=1), axis=1)
+    apart = steps > _ROUNDING * scores[0].std(axis=0)
+    ranked = np.zeros(scores.shape)
+    ranked[:, 1:] = apart.cumsum(axis=1)
+    ranks = np.empty(scores.shape)
+    np.put_along_axis(ranks, order, ranked, axis=1)
+    return ranks
 
 
 def log_odds_change(log_odds: Array, folds: Folds, weights: Array) -> tuple[Array, Array]:

@@ -77,7 +77,7 @@ class Plan:
             ("disk, total", f"{decimal(self.total_bytes)} before compression"),
             ("disk, free", f"{decimal(self.free_disk)}{room}"),
             ("peak memory", f"about {decimal(self.peak_memory)}"),
-            ("time", f"about {_duration(self.seconds)}"),
+            ("time", f"about {duration(self.seconds)}"),
         ]
 
     def __repr__(self) -> str:
@@ -178,7 +178,14 @@ def _peak_memory(request: Request, device_memory: int) -> int:
     return weights + queued + len(longest.stimuli) * longest.length * (per_token + scores)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Write a time as a person reads it.
+
+    Examples
+    --------
+    >>> duration(0.2), duration(75), duration(7300)
+    ('a second', '1 min 15 s', '2 h 1 min')
+    """
     if seconds < 1:
         return "a second"
     minutes, rest = divmod(round(seconds), 60)

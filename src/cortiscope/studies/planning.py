@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
+
 from cortiscope.analyses import Instrument
 from cortiscope.claims import CALIBRATION, Calibration, Claim
-from cortiscope.scanning import Plan, plan
+from cortiscope.scanning import Plan, Recording, plan
+from cortiscope.scanning.request import resolve
+from cortiscope.stimulation import SweepPlan, plan_sweep
 from cortiscope.stimuli import StimulusSet
 from cortiscope.studies.archived_subject import ArchivedSubject
 from cortiscope.studies.keeping import Lying
@@ -32,6 +36,8 @@ class StudyPlan:
     ----------
     scans : dict of str to Plan
         By subject; each twin takes the same again.
+    sweeps : dict of (str, str) to SweepPlan
+        By step and subject, of the steps that stimulate; each twin takes the same again.
     n_twins : int
         Untrained twins of each.
     power : dict of (str, str) to Calibration
@@ -39,13 +45,16 @@ class StudyPlan:
     """
 
     scans: dict[str, Plan]
+    sweeps: dict[tuple[str, str], SweepPlan]
     n_twins: int
     power: dict[tuple[str, str], Calibration]
 
     def __repr__(self) -> str:
         blocks = [repr(scan) for scan in self.scans.values()]
-        if self.scans:
-            blocks.append(f"Each scan is made {1 + self.n_twins} times: subject and twins.")
+        blocks += [f"{step}. {sweep!r}" for (step, _), sweep in self.sweeps.items()]
+        if self.scans and self.n_twins:
+            what = "scan and each sweep" if self.sweeps else "scan"
+            blocks.append(f"Each {what} is made {1 + self.n_twins} times: subject and twins.")
         if self.power:
             blocks.append("Power, on phantoms of this size:")
         blocks += [
@@ -63,7 +72,7 @@ def plan_study(
     device_map: str | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> StudyPlan:
-    """Plan every scan of a study, and calibrate its claims.
+    """Plan every scan and sweep of a study, and calibrate its claims.
 
     Parameters
     ----------
@@ -79,11 +88,14 @@ def plan_study(
     Returns
     -------
     StudyPlan
-        A few batches are timed; nothing is recorded.
+        A few batches are timed; nothing is recorded. Sweeps are planned on noise in the place of
+        the recording, which decides what is lesioned, not how much; where one experiment follows
+        from another, only the first can be planned.
     """
     protocol.check()
     stimuli = StimulusSet.load(protocol.stimuli)
     scans: dict[str, Plan] = {}
+    sweeps: dict[tuple[str, str], SweepPlan] = {}
     sizes: list[_Size] = []
     rdms = [spec for spec in protocol.subjects if is_saved_rdm(spec)]
     specs = [spec for spec in protocol.subjects if spec not in rdms]
@@ -108,9 +120,60 @@ def plan_study(
                 dtype=protocol.store_dtype,
                 out=out or protocol.default_out,
             )
+            sweeps |= _sweeps(subject, stimuli, protocol, out or protocol.default_out, say)
     sizes += [_Size(spec, read_saved_rdm(spec).name, None) for spec in rdms]
     power = _power(protocol, stimuli, sizes, say)
-    return StudyPlan(scans, protocol.n_twins, power)
+    return StudyPlan(scans, sweeps, protocol.n_twins, power)
+
+
+def _sweeps(
+    subject: Subject,
+    stimuli: StimulusSet,
+    protocol: Protocol,
+    out: str | Path,
+    say: Callable[[str], None],
+) -> dict[tuple[str, str], SweepPlan]:
+    """Plan the sweeps of all steps that stimulate a subject."""
+    steps = {
+        name: step
+        for name, step in protocol.steps.items()
+        if step.instrument.experiment is not None
+    }
+    if not steps:
+        return {}
+    noise = _noise(subject, stimuli, protocol)
+    sweeps = {}
+    for name, step in steps.items():
+        say(f"timing {name} on {subject.name}")
+        experiment = step.instrument.experiment_on(noise, stimuli, step.parameters)
+        sweeps[name, subject.name] = plan_sweep(
+            subject, experiment.stimuli, experiment.conditions, experiment.readouts, out=out
+        )
+    return sweeps
+
+
+def _noise(subject: Subject, stimuli: StimulusSet, protocol: Protocol) -> Recording:
+    """Make a recording as the protocol's, of noise."""
+    asked = resolve(
+        subject,
+        stimuli,
+        protocol.sites,
+        protocol.position,
+        protocol.batch_size,
+        protocol.store_dtype,
+        "right",
+    )
+    rng = np.random.default_rng(0)
+    arrays = {
+        layout.site: rng.standard_normal(
+            (len(stimuli), len(layout.layers), *(size for _, size in layout.dims)), np.float32
+        )
+        for layout in asked.sites
+    }
+    layers = {layout.site: layout.layers for layout in asked.sites}
+    return Recording.from_arrays(
+        arrays, stimuli, layers=layers, provenance={"position": protocol.position}
+    )
 
 
 @dataclass(frozen=True)

@@ -271,9 +271,11 @@ INSTRUMENT = Instrument(
     run=additivity,
     source=additivity_source,
     figure=additivity_by_span,
-    headline="mean_superposition",
+    headline="mean_behaviour_superposition",
     reads=("response",),
     experiment=additivity_experiment,
+    detects=("stored_twice",),
+    silent_on=("read_from_direction", "read_from_units"),
     switches={
         "behaviour": (
             "behaviour_spread",

@@ -55,6 +55,9 @@ _DEPENDS_ON = (
     "statistics.word_pairs",
 )
 
+# With so many a p-value of concepts that are exchanged one by one can still be small.
+_FEW_DRAWS = 10
+
 
 def lesion(
     response: Response,
@@ -166,7 +169,8 @@ def lesion(
         of which the interval does not know: more sizes make them sharper. P-values are against
         random lesions of as many units, or directions of the covariance (``…_isotropic``:
         isotropic): each concept's own lesion is exchanged with a random one, independently in each
-        category. ``estimates.attrs["answer"]`` says the result in a sentence.
+        category, and words are drawn as for the intervals. ``estimates.attrs["answer"]`` says the
+        result in a sentence.
 
     Raises
     ------
@@ -358,10 +362,37 @@ def _count(number: float, n_all: int) -> str:
     return "all" if number >= n_all else f"{number:,.0f}"
 
 
+def _lighter(variable: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Lesion the first direction and `n_units` units alone, with a few random draws."""
+    light: dict[str, Any] = {
+        "directions": list(parameters["directions"])[:1],
+        "n_draws": min(parameters["n_draws"], _FEW_DRAWS),
+    }
+    if not variable.endswith("n_units_equal"):
+        light["sizes"] = []
+    if not variable.startswith("language_"):
+        light["n_passages"] = 1
+    return light
+
+
+def _against_random(prefix: str) -> dict[str, tuple[str, ...]]:
+    direction = tuple(
+        f"{prefix}direction_minus_{kind}" for kind in ("random", "isotropic", "shift")
+    )
+    units = (f"{prefix}units_minus_random",)
+    return {
+        **dict.fromkeys(
+            (f"{prefix}direction_effect", f"{prefix}specificity", *direction), direction
+        ),
+        **dict.fromkeys((f"{prefix}units_effect", f"{prefix}units_specificity", *units), units),
+    }
+
+
 INSTRUMENT = Instrument(
     name="lesion",
     summary="What is lost with one direction of a concept, and with how many selective units",
     reference=REFERENCE,
+    null_is="random units and directions",
     run=lesion,
     source=lesion_source,
     figure=lost_by_number_of_units,
@@ -370,4 +401,6 @@ INSTRUMENT = Instrument(
     experiment=lesion_experiment,
     detects=("read_from_direction", "read_from_units"),
     silent_on=("present_not_read",),
+    lighter=_lighter,
+    against_random={**_against_random(""), **_against_random("behaviour_")},
 )

@@ -235,7 +235,20 @@ def _equality(of: Stacked, sizes: Sequence[int]) -> dict[str, Statistic]:
 
 def _statistic(dims: tuple[str, ...], values: Array, null: Array | None = None) -> Statistic:
     """Take the words as they are as the estimate, the other weightings as resamples."""
-    return Statistic(dims, values[0], null, values[1:])
+    return Statistic(dims, values[0], _with_other_words(null, values), values[1:])
+
+
+def _with_other_words(null: Array | None, values: Array) -> Array | None:
+    """Let a null have other words too, not only other lesions.
+
+    Random lesions hardly move what is read, so that all of them keep the luck of the very words
+    that are shown; what a concept's own lesion takes away depends on that luck also where nothing
+    is there to be lesioned.
+    """
+    luck = values[1:] - values[0]
+    if null is None or not len(luck):
+        return null
+    return np.asarray(null + luck[np.arange(len(null)) % len(luck)])
 
 
 def _scalar(values: Array, null: Array | None = None) -> Statistic:

@@ -365,15 +365,34 @@ def _with_resamples(
     return Statistic(dims, values[0], null=null, resamples=values[1:])
 
 
+# With so many random directions a p-value can be half of .05.
+_FEW_RANDOM = 39
+
+_ALONG = ("log_odds", "rho", "slope", "mean_rho", "mean_slope")
+
+
+def _lighter(variable: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Scale no more inner layers than a variable is about, and fewer random directions."""
+    light: dict[str, Any] = {"n_random": min(parameters["n_random"], _FEW_RANDOM)}
+    if variable in _ALONG or variable.endswith("before_norm"):
+        light["layers"] = []
+    return light
+
+
 INSTRUMENT = Instrument(
     name="magnitude",
     summary="What becomes of the output when the stream is scaled, whole or along a direction",
     reference=REFERENCE,
+    null_is="random directions",
     run=magnitude,
     source=magnitude_source,
     figure=magnitude_by_factor,
     headline="mean_rho",
     reads=("response",),
     experiment=magnitude_experiment,
-    switches={"along": ("log_odds", "rho", "slope", "mean_rho", "mean_slope")},
+    detects=("read_from_direction", "read_from_units"),
+    silent_on=("present_not_read",),
+    switches={"along": _ALONG},
+    lighter=_lighter,
+    against_random={name: (name,) for name in ("mean_rho", "mean_slope")},
 )

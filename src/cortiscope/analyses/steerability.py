@@ -53,6 +53,11 @@ _DEPENDS_ON = (
     "statistics.permutation",
 )
 
+# With so many a p-value of concepts that are exchanged one by one can still be small.
+_FEW_DRAWS = 5
+
+_AGAINST_RANDOM = ("mean_steerability", "mean_steerability_isotropic")
+
 _COVARIANCE, _ISOTROPIC = (RANDOM_KINDS.index(kind) for kind in ("covariance", "isotropic"))
 
 
@@ -357,6 +362,7 @@ INSTRUMENT = Instrument(
     name="steerability",
     summary="How far each concept's direction steers, and whether that goes with its dimension",
     reference=REFERENCE,
+    null_is="random directions, or permuted concepts",
     run=steerability,
     source=steerability_source,
     figure=steering_and_dimension,
@@ -376,4 +382,6 @@ INSTRUMENT = Instrument(
             "smallest_detectable_correlation",
         )
     },
+    lighter=lambda _, parameters: {"n_draws": min(parameters["n_draws"], _FEW_DRAWS)},
+    against_random=dict.fromkeys(_AGAINST_RANDOM, _AGAINST_RANDOM),
 )

@@ -62,7 +62,7 @@ _OF_RECORDINGS = _Effort((16.0,), n_bisections=10, n_phantoms=6, least_of_curve=
 _OF_MODELS = _Effort(
     (0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0),
     n_bisections=4,
-    n_phantoms=3,
+    n_phantoms=5,
     least_of_curve=5,
     n_threads=1,
 )

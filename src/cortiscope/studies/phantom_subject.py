@@ -1,4 +1,7 @@
-"""A phantom in a subject's place: a study of what is known to be there, or known not to be."""
+"""A phantom in a subject's place: a study of what is known to be there, or known not to be.
+
+Most phantoms are recordings; model phantoms are models, and subjects like any other.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ from typing import Any
 
 from cortiscope.errors import InputError
 from cortiscope.ledger import fingerprint, package_versions
-from cortiscope.phantoms import PHANTOMS, PhantomDesign, parse_phantom
+from cortiscope.phantoms import MODEL_PHANTOMS, PHANTOMS, PhantomDesign, parse_phantom
 from cortiscope.scanning import Recording
 from cortiscope.stimuli import StimulusSet
+from cortiscope.subjects import Subject
 
 _N_UNITS, _N_LAYERS = 160, 1
 
@@ -56,8 +60,8 @@ class PhantomSubject:
 
     @classmethod
     def matches(cls, spec: str) -> bool:
-        """Whether a subject's name asks for a phantom."""
-        return spec.startswith("phantom:")
+        """Whether a subject's name asks for a phantom that is a recording."""
+        return spec.startswith("phantom:") and not is_model_phantom(spec)
 
     @classmethod
     def parse(cls, spec: str) -> PhantomSubject:
@@ -166,3 +170,59 @@ class PhantomSubject:
             "warnings": ["It is a phantom: its activations were made, not measured."],
             "versions": package_versions(),
         }
+
+
+def is_model_phantom(spec: str) -> bool:
+    """Whether a subject's name asks for a phantom that is a model.
+
+    Examples
+    --------
+    >>> is_model_phantom("phantom:read_from_direction(seed=1)"), is_model_phantom("phantom:noise")
+    (True, False)
+    """
+    named = re.match(r"phantom:\s*(\w+)", spec.strip())
+    return named is not None and named[1] in MODEL_PHANTOMS
+
+
+def load_model_phantom(spec: str, stimuli: StimulusSet) -> Subject:
+    """Make the model that a spec such as ``phantom:read_from_direction(seed=1)`` asks for.
+
+    Parameters
+    ----------
+    spec : str
+        Names one of `MODEL_PHANTOMS`, and its seed and options.
+    stimuli : StimulusSet
+        Whose words it knows.
+
+    Raises
+    ------
+    InputError
+        For an option that it does not have, or of another kind than its default is of.
+    """
+    name, options = _options_of(spec)
+    return MODEL_PHANTOMS[name].make(stimuli, **options)
+
+
+def name_of_model_phantom(spec: str) -> str:
+    """Say how the subject is called that a spec asks for.
+
+    Examples
+    --------
+    >>> name_of_model_phantom("phantom:stored_twice(strength=2)")
+    'phantom:stored_twice(strength=2, seed=0)'
+    """
+    name, options = _options_of(spec)
+    return MODEL_PHANTOMS[name].called(**options)
+
+
+_SAID = {int: "whole number", float: "number", str: "text"}
+
+
+def _options_of(spec: str) -> tuple[str, dict[str, Any]]:
+    name, options = parse_phantom(spec.strip().removeprefix("phantom:"))
+    for key, default in {"seed": 0, **MODEL_PHANTOMS[name].options}.items():
+        kind = type(0 if default is None else default)
+        known = (int, float) if kind is float else kind
+        if key in options and not isinstance(options[key], known):
+            raise InputError(f"the {key} of {spec} is {options[key]!r}: give a {_SAID[kind]}.")
+    return name, options

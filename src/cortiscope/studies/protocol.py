@@ -10,11 +10,16 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from cortiscope.analyses import FEWEST_SUBJECTS, INSTRUMENTS, Instrument
-from cortiscope.claims import CALIBRATION, Claim, check_attainable, check_controls
-from cortiscope.claims.controls import OF_RECORDINGS
+from cortiscope.claims import (
+    CALIBRATION,
+    Claim,
+    check_attainable,
+    check_controls,
+    phantom_that_calibrates,
+)
+from cortiscope.claims.controls import OF_RECORDINGS, OF_RESPONSES
 from cortiscope.errors import InputError
 from cortiscope.ledger import Address, Run, fingerprint, write_atomically
-from cortiscope.phantoms import PHANTOMS, parse_phantom
 from cortiscope.studies.toml import read_toml
 
 _FILE = "protocol.toml"
@@ -103,7 +108,7 @@ class Protocol(BaseModel):
     attention: Literal["sdpa", "eager"] | None = None
     stimuli: str = "concepts"
     sites: tuple[str, ...] = ("resid_pre[0]", "resid_post")
-    position: Literal["target_last", "target_mean", "last", "mean"] = "target_last"
+    position: Literal["target_last", "target_mean", "last", "mean", "every"] = "target_last"
     batch_size: PositiveInt = 32
     store_dtype: Literal["float32", "float16"] = "float32"
     n_twins: int = Field(default=5, ge=0)
@@ -233,22 +238,15 @@ class Protocol(BaseModel):
                 self._check_attainable(claim, n_tests)
         for claim in self.claims:
             step = self.steps[claim.step]
-            if step.instrument.experiment is not None:
-                _check_controls_of_responses(claim, step)
-            if CALIBRATION in claim.controls and step.instrument.experiment is not None:
-                msg = (
-                    f"{step.analysis} is tried on models by `cortiscope calibrate`, which takes "
-                    "too long for every claim: waive calibration, with the reason."
-                )
-                raise InputError(msg)
+            _check_controls(claim, step)
             if CALIBRATION in claim.controls and not step.instrument.detects:
                 msg = (
                     f"{step.analysis} names no phantom: its claims cannot be calibrated; waive "
                     "calibration, with the reason."
                 )
                 raise InputError(msg)
-            if claim.phantom is not None:
-                _check_phantom(claim.name, claim.phantom)
+            if claim.phantom is not None or CALIBRATION in claim.controls:
+                phantom_that_calibrates(step.instrument, claim)
 
     def _check_attainable(self, claim: Claim, n_tests: int) -> None:
         step = self.steps[claim.step]
@@ -295,15 +293,21 @@ class Protocol(BaseModel):
         return read_toml(cls, run.path / _FILE, {})
 
 
-def _check_controls_of_responses(claim: Claim, step: Step) -> None:
+def _check_controls(claim: Claim, step: Step) -> None:
+    """Refuse controls of recordings where a response is read, and of responses elsewhere."""
+    reads = step.instrument.said_to_read
     for control in claim.controls:
-        if control in OF_RECORDINGS:
-            msg = (
-                f"claim {claim.name!r} asks for the control {control!r}, which measures recordings "
-                f"again, and {step.analysis} reads responses: take it out, or waive it with the "
-                "reason."
-            )
-            raise InputError(msg)
+        if step.instrument.experiment is not None and control in OF_RECORDINGS:
+            why = "changes what a probe reads of a recording"
+        elif step.instrument.experiment is None and control in OF_RESPONSES:
+            why = "is about lesions and injections"
+        else:
+            continue
+        msg = (
+            f"claim {claim.name!r} asks for the control {control!r}, which {why}, and "
+            f"{step.analysis} reads {reads}: take it out, or waive it with the reason."
+        )
+        raise InputError(msg)
 
 
 def shipped_protocols() -> list[str]:
@@ -315,17 +319,6 @@ def shipped_protocols() -> list[str]:
     True
     """
     return sorted(path.stem for path in _SHIPPED.glob("*.toml"))
-
-
-def _check_phantom(claim: str, phantom: str) -> None:
-    """Refuse a phantom that is not there, and what it does not take, before anything is scanned."""
-    name, options = parse_phantom(phantom)
-    if unknown := sorted(set(options) - set(PHANTOMS[name].options)):
-        msg = (
-            f"claim {claim!r} gives its phantom {name} the option {unknown[0]!r}: it takes "
-            f"{', '.join(PHANTOMS[name].options) or 'none'}, and calibration chooses the strength."
-        )
-        raise InputError(msg)
 
 
 def _differing(before: Any, now: Any, key: str = "") -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache, partial
 from pathlib import Path
 
 from cortiscope.analyses import Readable, Result
@@ -11,8 +13,12 @@ from cortiscope.ledger import Run, remove_abandoned
 from cortiscope.scanning.request import resolve
 from cortiscope.stimuli import StimulusSet
 from cortiscope.studies.archived_subject import ArchivedSubject
-from cortiscope.studies.keeping import Keeper, Lying
-from cortiscope.studies.phantom_subject import PhantomSubject
+from cortiscope.studies.keeping import Keeper, Lying, Waiting
+from cortiscope.studies.phantom_subject import (
+    PhantomSubject,
+    is_model_phantom,
+    load_model_phantom,
+)
 from cortiscope.studies.protocol import Protocol, Step
 from cortiscope.studies.saved_rdm import is_saved_rdm
 from cortiscope.studies.trial import Examined, Scanned, pairs_of, together_of, try_claims
@@ -62,6 +68,15 @@ def run_study(
         if target is not None and groups is not None:
             stimuli.check_groups(target, groups, n_folds=step.parameters.get("n_folds", 2))
     keeper: Keeper | None = None
+
+    @lru_cache(maxsize=1)  # no more than one model is in memory while claims are judged
+    def again(spec: str) -> Lying:
+        say(f"loading {spec} again")
+        subject = load_subject(spec, protocol, device, device_map)
+        assert keeper is not None
+        keeper.subject(subject)  # it is still the same
+        return subject
+
     scanned: dict[str, Scanned] = {}
     rdms = [spec for spec in protocol.subjects if is_saved_rdm(spec)]
     specs = [spec for spec in protocol.subjects if spec not in rdms]
@@ -75,11 +90,12 @@ def run_study(
         _check_request(subject, stimuli, protocol, is_first=not place, is_last=is_last)
         # Nothing is written before there is somebody who can be scanned as the protocol says.
         keeper = keeper or _begin(Run(out or protocol.default_out), protocol, stimuli)
-        examined = [
+        own, *twins = [
             _examine(keeper, lying, stimuli, protocol, say)
             for lying in _with_twins(subject, protocol.n_twins)
         ]
-        scanned[subject.name] = Scanned(spec, examined[0], tuple(examined[1:]))
+        waiting = Waiting(subject.name, subject.slug, partial(again, spec))
+        scanned[subject.name] = Scanned(spec, replace(own, waiting=waiting), tuple(twins))
     if keeper is None:
         msg = "the study has RDMs alone: name a model that they are compared with."
         raise InputError(msg)
@@ -126,6 +142,8 @@ def _check_request(
 
 def sites_read(step: Step, *, is_first: bool, is_last: bool) -> set[str]:
     """Find the sites at which a step reads a subject: of the second of a pair it may be another."""
+    if "sites" in step.parameters:
+        return set(step.parameters["sites"])
     site, other = (step.parameters.get(name) for name in ("site", "other_site"))
     if other is None:
         return set() if site is None else {str(site)}
@@ -138,6 +156,8 @@ def load_subject(
     """Load a subject as the protocol says, or a phantom or an earlier run in its place."""
     if PhantomSubject.matches(spec):
         return PhantomSubject.parse(spec)
+    if is_model_phantom(spec):
+        return load_model_phantom(spec, StimulusSet.load(protocol.stimuli))
     if ArchivedSubject.matches(spec):
         return ArchivedSubject.parse(spec)
     return Subject.load(

@@ -22,7 +22,7 @@ from cortiscope.claims import (
 from cortiscope.ledger import LedgerEntry, Run, fingerprint
 from cortiscope.scanning import Recording
 from cortiscope.stimuli import StimulusSet
-from cortiscope.studies.keeping import Keeper
+from cortiscope.studies.keeping import Keeper, Waiting
 from cortiscope.studies.power import calibration_of
 from cortiscope.studies.protocol import Protocol
 
@@ -43,11 +43,14 @@ class Examined:
         By step.
     made : mapping of str to Response or ResultSeries
         What steps read that read no recordings.
+    waiting : Waiting, optional
+        Who lay there, where it can be stimulated again.
     """
 
     recordings: tuple[Readable, ...]
     results: Mapping[str, Result]
     made: Mapping[str, Readable] = field(default_factory=dict)
+    waiting: Waiting | None = None
 
     def read_by(self, step: str) -> tuple[Readable, ...]:
         """Give what a step measured: what was made for it, or the recordings."""
@@ -257,6 +260,7 @@ def _cases(
 
 def _bench(keeper: Keeper, protocol: Protocol, claim: Claim, scanned: Scanned) -> Bench:
     step = protocol.steps[claim.step]
+    stimulates = step.instrument.experiment is not None
     sources = scanned.subject.read_by(claim.step)
 
     def run(
@@ -265,6 +269,13 @@ def _bench(keeper: Keeper, protocol: Protocol, claim: Claim, scanned: Scanned) -
         parameters: Mapping[str, Any],
     ) -> Result:
         return keeper.result(instrument, recordings, parameters, sources)
+
+    def stimulate_and_run(
+        instrument: Instrument,
+        recordings: tuple[Readable, ...],
+        parameters: Mapping[str, Any],
+    ) -> Result:
+        return _from_experiment(keeper, scanned.subject, instrument, recordings[0], parameters)
 
     # The claim's own test takes more draws than exploring does, and only of what it is about.
     counts = ("n_permutations", "n_bootstrap", "n_jackknife")
@@ -278,12 +289,28 @@ def _bench(keeper: Keeper, protocol: Protocol, claim: Claim, scanned: Scanned) -
         claim=claim,
         instrument=step.instrument,
         parameters=step.parameters,
-        recordings=sources,
+        recordings=scanned.subject.recordings if stimulates else sources,
         result=run(step.instrument, sources, own),
         twins=tuple(twin.results[claim.step] for twin in scanned.twins),
         alpha=protocol.alpha,
-        run=run,
+        run=stimulate_and_run if stimulates else run,
     )
+
+
+def _from_experiment(
+    keeper: Keeper,
+    examined: Examined,
+    instrument: Instrument,
+    recording: Readable,
+    parameters: Mapping[str, Any],
+) -> Result:
+    """Plan an experiment on a recording that a control made, and stimulate the subject again."""
+    (parent,) = examined.recordings
+    assert isinstance(recording, Recording) and isinstance(parent, Recording) and examined.waiting
+    stimuli = StimulusSet.from_table(recording.table, name=recording.name)
+    experiment = instrument.experiment_on(recording, stimuli, parameters)
+    response = keeper.response(examined.waiting, recording, experiment, parent)
+    return keeper.result(instrument, (response,), parameters, (response,))
 
 
 def _calibrate(

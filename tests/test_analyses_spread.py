@@ -84,7 +84,7 @@ def test_phantoms_stand_beside():
 def test_massive_units_hold_everything_unless_units_are_scaled():
     recording = _phantom("noise")
     x = recording["resid_post"].values.copy()
-    x[..., 7] *= 1000
+    x[..., 7] *= 1e5
     massive = Recording.from_arrays({"resid_post": x}, stimuli=DESIGN.table)
     raw = spread(massive, scale=False, **FAST)
     assert float(raw.estimates["n90_share_biased"].max()) == 1 / 120

@@ -1,6 +1,7 @@
 """Studies that compare: subjects of earlier runs, phantoms and saved RDMs, two at a time."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -384,6 +385,7 @@ def test_every_two_subjects_are_judged_and_only_what_is_planted_is_found(three):
     assert "supported" not in others
     assert of_all["subject"] == "all"
     assert of_all["outcome"] != "supported"
+    # Its p-value is that of the pair which shows least: by that, none may hold.
     assert of_all["sentence"].startswith("It held in 1 of 3 subjects; ")
     assert of_all["p"] == max(verdict["p"] for verdict in each)
 

@@ -12,7 +12,7 @@ from toy_instrument import NORM_GAP
 
 STUDY = """
 study = "toy"
-subjects = ["phantom:direction(strength=6, seed=2, n_units=20, n_layers=2)"]
+subjects = ["phantom:direction(strength=6, seed=15, n_units=20, n_layers=2)"]
 stimuli = "{stimuli}"
 sites = ["resid_post"]
 n_twins = 2

@@ -46,9 +46,14 @@ class Case:
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
 
     @property
+    def p_values(self) -> dict[str, float]:
+        """P-value of each subject's test."""
+        return {name: bench.effect.p_value(bench.claim) for name, bench in self.benches.items()}
+
+    @property
     def p_value(self) -> float:
         """P-value of the test: of ``all``, the largest, since each must hold."""
-        return max(bench.effect.p_value(bench.claim) for bench in self.benches.values())
+        return max(self.p_values.values())
 
 
 def judge(
@@ -77,10 +82,19 @@ def judge(
     """
     if not cases:
         return []
-    corrected = false_discovery_control([case.p_value for case in cases], method=correction)
+    tested = [case.p_value for case in cases]
+
+    def corrected(place: int, p_value: float) -> float:
+        # Of ``all`` each subject is judged as if it alone were that test: where one falls, the
+        # others are still said to hold.
+        p_values = [*tested[:place], p_value, *tested[place + 1 :]]
+        return float(false_discovery_control(p_values, method=correction)[place])
+
     return [
-        _judge_case(case, float(adjusted), alpha)
-        for case, adjusted in zip(cases, corrected, strict=True)
+        _judge_case(
+            case, {name: corrected(place, p) for name, p in case.p_values.items()}, alpha
+        )
+        for place, case in enumerate(cases)
     ]
 
 
@@ -120,9 +134,9 @@ def check_controls(claims: Sequence[Claim]) -> None:
                 raise InputError(msg)
 
 
-def _judge_case(case: Case, corrected: float, alpha: float) -> Verdict:
+def _judge_case(case: Case, corrected: Mapping[str, float], alpha: float) -> Verdict:
     verdicts = [
-        _judge_one(subject, bench, case.calibrations.get(subject), corrected, alpha)
+        _judge_one(subject, bench, case.calibrations.get(subject), corrected[subject], alpha)
         for subject, bench in case.benches.items()
     ]
     if len(verdicts) == 1 and case.subject != ALL:
@@ -134,6 +148,7 @@ def _judge_case(case: Case, corrected: float, alpha: float) -> Verdict:
         deciding,
         subject=ALL,
         p=case.p_value,
+        corrected_p=max(corrected.values()),
         sentence=f"It held in {n_held} of {len(verdicts)} subjects; {deciding.subject}: "
         + deciding.sentence,
     )

@@ -37,7 +37,7 @@ def permuted_words(bench: Bench) -> Evidence:
     return Evidence(
         "permuted_words",
         p <= bench.alpha,
-        f"p = {p:.4f} against {len(effect.null):,} permutations of the words "
+        f"p = {p:.4f} against {len(effect.null):,} draws of the null "
         f"(95% of them between {low:.3f} and {high:.3f})",
         {"p": p, "estimate": effect.estimate, "address": effect.address},
     )

@@ -66,8 +66,8 @@ def test_an_unknown_name_is_refused_with_what_there_is() -> None:
         StimulusSet.load("Localiser")
     assert str(refusal.value) == (
         "There are no stimuli 'Localiser'; did you mean 'localizer'? Shipped are concepts, "
-        "concepts-30, two_concepts, localizer, facts, reasoning, abilities; a file of your own ends "
-        "in .tsv, .csv, .jsonl or .parquet."
+        "concepts-30, two_concepts, localizer, facts, reasoning, abilities; a file of your own "
+        "ends in .tsv, .csv, .jsonl or .parquet."
     )
     with pytest.raises(InputError, match="There are no stimuli 'xyz'; shipped are concepts, con"):
         StimulusSet.load("xyz")

@@ -1,7 +1,6 @@
 """Studies that compare: subjects of earlier runs, phantoms and saved RDMs, two at a time."""
 
 import json
-import re
 import shutil
 from pathlib import Path
 

@@ -85,7 +85,7 @@ def test_unknown_controls_and_unattainable_claims_are_refused_before_scanning(wr
     few = Protocol.load(
         write(SHORT.replace('study = "mine"', 'study = "mine"\nclaim_permutations = 15'))
     )
-    with pytest.raises(InputError, match="at least 19 draws .* have 15"):
+    with pytest.raises(InputError, match=r"at least 19 draws .* have 15"):
         few.check()
 
 

@@ -139,15 +139,19 @@ def _protocol(
 def _draws(study: str, permutations: int | None) -> dict[str, Any]:
     """Set all draws that the steps and claims of a study make."""
     from cortiscope.studies import Protocol
+    from cortiscope.studies.protocol import DRAWS_OF_UNITS, DRAWS_OF_WORDS
 
     if permutations is None:
         return {}
-    counts = ("n_permutations", "n_bootstrap", "n_jackknife")
+    draws = dict.fromkeys((*DRAWS_OF_WORDS, *DRAWS_OF_UNITS), permutations)
     steps = {
-        name: step.instrument.accepted(dict.fromkeys(counts, permutations))
-        for name, step in Protocol.load(study).steps.items()
+        name: step.instrument.accepted(draws) for name, step in Protocol.load(study).steps.items()
     }
-    return {"steps": steps, "claim_permutations": permutations}
+    return {
+        "steps": steps,
+        "claim_permutations": permutations,
+        "claim_rotations": permutations,
+    }
 
 
 def _takes_protocol(command: Callable[..., None]) -> Callable[..., None]:

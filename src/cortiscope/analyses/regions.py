@@ -175,8 +175,6 @@ def regions(
     Maris & Oostenveld (2007), Journal of Neuroscience Methods 164, 177-190.
     Kriegeskorte, Simmons, Bellgowan & Baker (2009), Circular analysis in systems neuroscience.
     Nature Neuroscience 12, 535-540.
-    Rathi et al. (2025), TopoLM: brain-like spatio-functional organization in a topographic
-    language model, ICLR (Moran's I of category maps in cortex and in models with a sheet).
 
     Examples
     --------
@@ -322,7 +320,7 @@ INSTRUMENT = Instrument(
     summary="Whether units that prefer a category lie together, over their index and on a layout",
     reference=REFERENCE,
     null_is="units rotated at random",
-    attainable=lambda parameters, _: (int(parameters["n_rotations"]), "raise n_rotations"),
+    attainable=lambda parameters, _: (int(parameters["n_rotations"]), "raise claim_rotations"),
     run=regions,
     source=regions_source,
     figure=maps_and_layers,

@@ -91,9 +91,7 @@ def judge(
         return float(false_discovery_control(p_values, method=correction)[place])
 
     return [
-        _judge_case(
-            case, {name: corrected(place, p) for name, p in case.p_values.items()}, alpha
-        )
+        _judge_case(case, {name: corrected(place, p) for name, p in case.p_values.items()}, alpha)
         for place, case in enumerate(cases)
     ]
 

@@ -22,6 +22,12 @@ from cortiscope.errors import InputError
 from cortiscope.ledger import Address, Run, fingerprint, write_atomically
 from cortiscope.studies.toml import read_toml
 
+DRAWS_OF_WORDS = ("n_permutations", "n_bootstrap", "n_jackknife")
+"""Parameters of instruments: how often words are permuted or resampled."""
+
+DRAWS_OF_UNITS = ("n_rotations", "n_surrogates")
+"""Parameters of instruments: how often units are rotated, or all is made anew."""
+
 _FILE = "protocol.toml"
 _SHIPPED = Path(__file__).parent / "protocols"
 
@@ -117,6 +123,7 @@ class Protocol(BaseModel):
     alpha: float = Field(default=0.05, gt=0, lt=1)
     correction: Literal["bh", "by"] = "bh"
     claim_permutations: PositiveInt = 9999
+    claim_rotations: PositiveInt = 999
     n_phantoms: PositiveInt = 100
     phantom_permutations: PositiveInt = 199
 
@@ -248,11 +255,23 @@ class Protocol(BaseModel):
             if claim.phantom is not None or CALIBRATION in claim.controls:
                 phantom_that_calibrates(step.instrument, claim)
 
+    def draws_of(self, instrument: Instrument) -> dict[str, int]:
+        """Give the parameters with which a claim's own test draws more than exploring does.
+
+        Permutations and resamples are cheap; a graph or a map of rotated units is not.
+        """
+        return instrument.accepted(
+            dict.fromkeys(DRAWS_OF_WORDS, self.claim_permutations)
+            | dict.fromkeys(DRAWS_OF_UNITS, self.claim_rotations)
+        )
+
     def _check_attainable(self, claim: Claim, n_tests: int) -> None:
         step = self.steps[claim.step]
         n_draws, remedy = self.claim_permutations, "raise claim_permutations"
         if step.instrument.attainable is not None and not claim.is_absence:
-            most, remedy_here = step.instrument.attainable(step.parameters, len(self.subjects))
+            most, remedy_here = step.instrument.attainable(
+                step.parameters | self.draws_of(step.instrument), len(self.subjects)
+            )
             if most < n_draws:
                 n_draws, remedy = most, remedy_here
         check_attainable(

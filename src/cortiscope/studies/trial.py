@@ -278,12 +278,10 @@ def _bench(keeper: Keeper, protocol: Protocol, claim: Claim, scanned: Scanned) -
         return _from_experiment(keeper, scanned.subject, instrument, recordings[0], parameters)
 
     # The claim's own test takes more draws than exploring does, and only of what it is about.
-    counts = ("n_permutations", "n_bootstrap", "n_jackknife")
-    draws = dict.fromkeys(counts, protocol.claim_permutations)
     own = {
         **step.parameters,
         **step.instrument.only(claim.variable),
-        **step.instrument.accepted(draws),
+        **protocol.draws_of(step.instrument),
     }
     return Bench(
         claim=claim,

@@ -10,7 +10,7 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from cortiscope import InputError, Recording, Result, decode
 from cortiscope.analyses import INSTRUMENTS
-from cortiscope.analyses.decode_figures import confusion_heat_map
+from cortiscope.analyses.figures.decode import confusion_heat_map
 from cortiscope.statistics import Folds, fold_operators
 from cortiscope.stimuli.surface import surface_features
 

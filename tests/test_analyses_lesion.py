@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from cortiscope.analyses import Result
+from cortiscope.analyses.figures.lesion import lost_by_number_of_units
 from cortiscope.analyses.lesion import INSTRUMENT, lesion
 from cortiscope.analyses.lesion_experiment import lesion_experiment
-from cortiscope.analyses.lesion_figures import lost_by_number_of_units
 from cortiscope.analyses.lesion_measures import equal_units, loss_change
 from cortiscope.analyses.lesion_statistics import Choices, Contrast
 from cortiscope.codes import Direction, Eraser

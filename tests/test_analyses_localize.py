@@ -10,8 +10,8 @@ import pytest
 from scipy.stats import false_discovery_control, ttest_ind
 
 from cortiscope.analyses import INSTRUMENTS, Result
+from cortiscope.analyses.figures.localize import selective_units_by_layer
 from cortiscope.analyses.localize import localize
-from cortiscope.analyses.localize_figures import selective_units_by_layer
 from cortiscope.errors import InputError
 from cortiscope.phantoms import PHANTOMS, PhantomDesign
 from cortiscope.scanning import Recording

@@ -10,9 +10,9 @@ import pytest
 import xarray as xr
 
 from cortiscope.analyses import INSTRUMENTS, Result
+from cortiscope.analyses.figures.unit_lesion import damage_beside_random_sets
 from cortiscope.analyses.unit_lesion import INSTRUMENT, unit_lesion
 from cortiscope.analyses.unit_lesion_experiment import unit_lesion_experiment
-from cortiscope.analyses.unit_lesion_figures import damage_beside_random_sets
 from cortiscope.errors import InputError
 from cortiscope.scanning import Recording, scan
 from cortiscope.statistics import size_bins

@@ -19,7 +19,7 @@ from rich.console import Console
 
 import report_run
 from cortiscope.analyses import INSTRUMENTS, Instrument, Result
-from cortiscope.analyses.figure_style import SERIES
+from cortiscope.analyses.figures.style import SERIES
 from cortiscope.errors import InputError
 from cortiscope.ledger import Address, Run
 from cortiscope.report import write_report

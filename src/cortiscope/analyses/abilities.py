@@ -9,7 +9,6 @@ from typing import Any, Literal
 import numpy as np
 
 from cortiscope.analyses.abilities_experiment import LABELS, SHARED, SITES, abilities_experiment
-from cortiscope.analyses.abilities_figures import harm_to_abilities
 from cortiscope.analyses.abilities_measures import by_ability, log_odds_by_word
 from cortiscope.analyses.abilities_statistics import (
     Found,
@@ -20,6 +19,7 @@ from cortiscope.analyses.abilities_statistics import (
     of_sets,
 )
 from cortiscope.analyses.causal import find_conditions
+from cortiscope.analyses.figures.abilities import harm_to_abilities
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.result import Result
 from cortiscope.analyses.statistic import Statistic, datasets

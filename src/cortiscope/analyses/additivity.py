@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cortiscope.analyses.additivity_experiment import LABELS, SHARED, additivity_experiment
-from cortiscope.analyses.additivity_figures import additivity_by_span
 from cortiscope.analyses.additivity_measures import Design, Effects
 from cortiscope.analyses.causal import (
     crossed_weights,
@@ -18,6 +17,7 @@ from cortiscope.analyses.causal import (
     label_of_stimuli,
     slope_over_concepts,
 )
+from cortiscope.analyses.figures.additivity import additivity_by_span
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.result import Result
 from cortiscope.analyses.statistic import Statistic, datasets

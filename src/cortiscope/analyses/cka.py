@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from cortiscope.analyses.figures.similarity import similarity_maps
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.pair_design import PairDesign
 from cortiscope.analyses.pair_layers import Pair, Side
 from cortiscope.analyses.pair_summaries import BEST_MATCH, BY_DEPTH, summaries
 from cortiscope.analyses.result import Result
-from cortiscope.analyses.similarity_figures import similarity_maps
 from cortiscope.analyses.statistic import Statistic, datasets
 from cortiscope.ledger import source_fingerprint
 from cortiscope.scanning import Recording

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cortiscope.analyses.concept_rank_figures import rank_curves
+from cortiscope.analyses.figures.concept_rank import rank_curves
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.preparation import (
     activations,

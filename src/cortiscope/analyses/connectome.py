@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from cortiscope.analyses.connectome_figures import modularity_over_density
 from cortiscope.analyses.connectome_measures import (
     N_BLOCKS,
     NULLS,
@@ -27,6 +26,7 @@ from cortiscope.analyses.connectome_nodes import (
     node_sets,
 )
 from cortiscope.analyses.connectome_statistics import above_null, mean_of, over_the_layers
+from cortiscope.analyses.figures.connectome import modularity_over_density
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.preparation import grouped_folds, over_layers
 from cortiscope.analyses.result import Result

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from cortiscope.analyses.decode_figures import accuracy_by_layer
 from cortiscope.analyses.decode_measures import Measures, Scored, statistics_of
+from cortiscope.analyses.figures.decode import accuracy_by_layer
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.preparation import (
     activations,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cortiscope.analyses.dimensionality_figures import dimensions_by_layer
+from cortiscope.analyses.figures.dimensionality import dimensions_by_layer
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.preparation import (
     activations,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from cortiscope.analyses.connectome_nodes import n_units_of
 from cortiscope.analyses.connectome_statistics import above_null, mean_of, over_the_layers
-from cortiscope.analyses.dynamic_connectome_figures import change_by_layer
 from cortiscope.analyses.dynamic_connectome_measures import Contexts, Plan, change_of, modules_of
+from cortiscope.analyses.figures.dynamic_connectome import change_by_layer
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.preparation import activations, chosen_layers, over_layers
 from cortiscope.analyses.result import Result

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cortiscope.analyses.generalize_figures import generalization_maps
+from cortiscope.analyses.figures.generalize import generalization_maps
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.preparation import (
     activations,

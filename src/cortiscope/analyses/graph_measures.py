@@ -14,7 +14,7 @@ from cortiscope.analyses.connectome_nodes import (
     node_sets,
 )
 from cortiscope.analyses.connectome_statistics import mean_of, over_the_layers
-from cortiscope.analyses.graph_measures_figures import small_world_over_density
+from cortiscope.analyses.figures.graph_measures import small_world_over_density
 from cortiscope.analyses.graph_measures_of import (
     NULLS,
     Plan,

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from cortiscope.analyses.causal import find_conditions, label_of_stimuli
+from cortiscope.analyses.figures.lesion import lost_by_number_of_units
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.lesion_experiment import (
     METHODS,
@@ -18,7 +19,6 @@ from cortiscope.analyses.lesion_experiment import (
     Recipe,
     lesion_experiment,
 )
-from cortiscope.analyses.lesion_figures import lost_by_number_of_units
 from cortiscope.analyses.lesion_measures import (
     LABELS,
     Change,

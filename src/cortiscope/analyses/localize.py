@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import false_discovery_control
 
+from cortiscope.analyses.figures.localize import selective_units_by_layer
 from cortiscope.analyses.instrument import Instrument
-from cortiscope.analyses.localize_figures import selective_units_by_layer
 from cortiscope.analyses.localizer_contrast import Contrast, Convention, n_units_chosen
 from cortiscope.analyses.preparation import chosen_layers
 from cortiscope.analyses.result import Result

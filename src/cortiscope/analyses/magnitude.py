@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from cortiscope.analyses.causal import crossed_weights, find_conditions, label_of_stimuli
+from cortiscope.analyses.figures.magnitude import magnitude_by_factor
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.magnitude_experiment import LABELS, SHARED, magnitude_experiment
-from cortiscope.analyses.magnitude_figures import magnitude_by_factor
 from cortiscope.analyses.result import Result
 from cortiscope.analyses.statistic import Statistic, datasets
 from cortiscope.codes.direction_fits import Method, RandomKind

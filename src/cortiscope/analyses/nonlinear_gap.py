@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cortiscope.analyses.figures.nonlinear_gap import gap_by_training_size
 from cortiscope.analyses.instrument import Instrument
-from cortiscope.analyses.nonlinear_gap_figures import gap_by_training_size
 from cortiscope.analyses.preparation import (
     activations,
     chosen_layers,

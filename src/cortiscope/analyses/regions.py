@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from cortiscope.analyses.figures.regions import maps_and_layers
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.preparation import chosen_layers, over_layers
-from cortiscope.analyses.regions_figures import maps_and_layers
 from cortiscope.analyses.regions_measures import Map, Over, Plan, over_index, over_layout
 from cortiscope.analyses.regions_statistics import (
     EXCESS,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from cortiscope.analyses.figures.retention import retention_by_layer
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.preparation import (
     activations,
@@ -19,7 +20,6 @@ from cortiscope.analyses.preparation import (
     over_layers,
 )
 from cortiscope.analyses.result import Result
-from cortiscope.analyses.retention_figures import retention_by_layer
 from cortiscope.analyses.statistic import Statistic, datasets
 from cortiscope.errors import InputError
 from cortiscope.ledger import source_fingerprint

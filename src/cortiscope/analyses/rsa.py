@@ -6,11 +6,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from cortiscope.analyses.figures.rsa import rank_correlation_maps
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.pair_summaries import BEST_MATCH, BY_DEPTH, summaries
 from cortiscope.analyses.rdms import Distance
 from cortiscope.analyses.result import Result
-from cortiscope.analyses.rsa_figures import rank_correlation_maps
 from cortiscope.analyses.rsa_pair import RankedSide, RsaPair, align
 from cortiscope.analyses.statistic import Statistic, datasets
 from cortiscope.codes import RDM

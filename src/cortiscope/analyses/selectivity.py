@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cortiscope.analyses.figures.selectivity import replication_by_layer
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.preparation import (
     activations,
@@ -18,7 +19,6 @@ from cortiscope.analyses.preparation import (
     over_layers,
 )
 from cortiscope.analyses.result import Result
-from cortiscope.analyses.selectivity_figures import replication_by_layer
 from cortiscope.analyses.selectivity_measures import (
     ORACLES,
     SIZES,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cortiscope.analyses.figures.spread import spread_by_layer
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.preparation import (
     activations,
@@ -18,7 +19,6 @@ from cortiscope.analyses.preparation import (
     over_layers,
 )
 from cortiscope.analyses.result import Result
-from cortiscope.analyses.spread_figures import spread_by_layer
 from cortiscope.analyses.spread_measures import (
     Labellings,
     Measure,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cortiscope.analyses.causal import crossed_weights, find_conditions
+from cortiscope.analyses.figures.steerability import steering_and_dimension
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.lesion_statistics import Choices
 from cortiscope.analyses.result import Result
@@ -27,7 +28,6 @@ from cortiscope.analyses.steerability_experiment import (
     signed_doses,
     steerability_experiment,
 )
-from cortiscope.analyses.steerability_figures import steering_and_dimension
 from cortiscope.analyses.steerability_measures import Array, Injected, Steered, Words
 from cortiscope.codes.direction_fits import Method
 from cortiscope.errors import InputError

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from cortiscope.analyses.figures.topography import similarity_by_distance
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.preparation import chosen_layers, over_layers
 from cortiscope.analyses.result import Result
 from cortiscope.analyses.statistic import datasets
-from cortiscope.analyses.topography_figures import similarity_by_distance
 from cortiscope.analyses.topography_measures import (
     EDGES,
     Layer,

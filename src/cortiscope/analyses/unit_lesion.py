@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cortiscope.analyses.causal import find_conditions, label_of_stimuli
+from cortiscope.analyses.figures.unit_lesion import damage_beside_random_sets
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.lesion_measures import loss_change
 from cortiscope.analyses.localizer_contrast import Convention
@@ -23,7 +24,6 @@ from cortiscope.analyses.unit_lesion_experiment import (
     Select,
     unit_lesion_experiment,
 )
-from cortiscope.analyses.unit_lesion_figures import damage_beside_random_sets
 from cortiscope.errors import InputError
 from cortiscope.ledger import source_fingerprint
 from cortiscope.statistics import bootstrap_words

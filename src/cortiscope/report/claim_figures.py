@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from cortiscope.analyses import Result
-from cortiscope.analyses.figure_style import MUTED, SERIES, plain, template, translucent
+from cortiscope.analyses.figures.style import MUTED, SERIES, plain, template, translucent
 from cortiscope.claims import CALIBRATION, Calibration, Claim, Effect
 from cortiscope.report.numbers import spaced
 from cortiscope.report.verdicts import FiledVerdict

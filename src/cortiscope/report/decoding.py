@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cortiscope.analyses import Result
-from cortiscope.analyses.decode_figures import accuracy_by_layer, auc_heat_map
+from cortiscope.analyses.figures.decode import accuracy_by_layer, auc_heat_map
 from cortiscope.report.comparison import Comparison, comparisons, decoded
 from cortiscope.report.contents import Contents
 from cortiscope.report.figures import Figure, page_figure

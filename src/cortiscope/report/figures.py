@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from cortiscope.analyses.figure_style import GRID, INK, MUTED, SEQUENTIAL, SERIES, template
+from cortiscope.analyses.figures.style import GRID, INK, MUTED, SEQUENTIAL, SERIES, template
 
 _TRANSPARENT = "rgba(0,0,0,0)"
 _HEIGHT = 430

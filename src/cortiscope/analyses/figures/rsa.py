@@ -7,7 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
-from cortiscope.analyses.figure_style import (
+from cortiscope.analyses.figures.layer_lines import add_band
+from cortiscope.analyses.figures.similarity import similarity_maps
+from cortiscope.analyses.figures.style import (
     MUTED,
     SERIES,
     plain,
@@ -15,9 +17,7 @@ from cortiscope.analyses.figure_style import (
     thinned,
     translucent,
 )
-from cortiscope.analyses.layer_lines import add_band
 from cortiscope.analyses.result import Result
-from cortiscope.analyses.similarity_figures import similarity_maps
 
 _CORRELATION = "Spearman's correlation of dissimilarities"
 

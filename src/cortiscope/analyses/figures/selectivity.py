@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 import xarray as xr
 from plotly.subplots import make_subplots
 
-from cortiscope.analyses.figure_style import MUTED, SERIES, template, thinned, translucent
-from cortiscope.analyses.layer_lines import LayerLine, add_band, add_layer_line, layer_lines
+from cortiscope.analyses.figures.layer_lines import LayerLine, add_band, add_layer_line, layer_lines
+from cortiscope.analyses.figures.style import MUTED, SERIES, template, thinned, translucent
 from cortiscope.analyses.result import Result
 from cortiscope.statistics import percentile_interval
 

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from cortiscope.analyses.figure_style import (
+from cortiscope.analyses.figures.style import (
     MUTED,
     SEQUENTIAL,
     SERIES,

@@ -10,7 +10,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from cortiscope.analyses.figure_style import (
+from cortiscope.analyses.figures.layer_lines import add_band
+from cortiscope.analyses.figures.style import (
     MUTED,
     SEQUENTIAL,
     SERIES,
@@ -19,7 +20,6 @@ from cortiscope.analyses.figure_style import (
     thinned,
     translucent,
 )
-from cortiscope.analyses.layer_lines import add_band
 from cortiscope.analyses.result import Result
 
 _MAP, _LINES = 1, 2  # columns of the figure

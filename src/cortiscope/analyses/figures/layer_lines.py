@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from cortiscope.analyses.figure_style import SERIES, plain, translucent
+from cortiscope.analyses.figures.style import SERIES, plain, translucent
 
 # Labels of untrained twins: one alone, and several, which are numbered.
 _ONE_TWIN, _TWIN = "untrained twin", "twin "

@@ -10,8 +10,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from cortiscope.analyses.figure_style import INK, MUTED, SEQUENTIAL, SERIES, template, translucent
-from cortiscope.analyses.layer_lines import LayerLine, add_band, add_layer_line, layer_lines
+from cortiscope.analyses.figures.layer_lines import LayerLine, add_band, add_layer_line, layer_lines
+from cortiscope.analyses.figures.style import INK, MUTED, SEQUENTIAL, SERIES, template, translucent
 from cortiscope.analyses.result import Result
 
 _NULLS = {

@@ -9,13 +9,13 @@ import plotly.graph_objects as go
 import xarray as xr
 from plotly.subplots import make_subplots
 
-from cortiscope.analyses.connectome_figures import (
+from cortiscope.analyses.figures.connectome import (
     add_excess_by_layer,
     add_line_over_density,
     add_nulls_over_density,
 )
-from cortiscope.analyses.figure_style import INK, MUTED, SERIES, plain, template
-from cortiscope.analyses.layer_lines import layer_lines
+from cortiscope.analyses.figures.layer_lines import layer_lines
+from cortiscope.analyses.figures.style import INK, MUTED, SERIES, plain, template
 from cortiscope.analyses.result import Result
 from cortiscope.statistics.graphs import ROLES
 from cortiscope.statistics.graphs.participation import HUB_Z

@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 import xarray as xr
 from numpy.typing import NDArray
 
-from cortiscope.analyses.figure_style import (
+from cortiscope.analyses.figures.layer_lines import add_band
+from cortiscope.analyses.figures.style import (
     MUTED,
     SEQUENTIAL,
     SERIES,
@@ -19,7 +20,6 @@ from cortiscope.analyses.figure_style import (
     thinned,
     translucent,
 )
-from cortiscope.analyses.layer_lines import add_band
 from cortiscope.analyses.result import Result
 from cortiscope.errors import InputError
 

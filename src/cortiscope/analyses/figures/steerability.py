@@ -11,8 +11,15 @@ from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
-from cortiscope.analyses.figure_style import MUTED, SEQUENTIAL, SERIES, plain, template, translucent
-from cortiscope.analyses.layer_lines import layer_lines
+from cortiscope.analyses.figures.layer_lines import layer_lines
+from cortiscope.analyses.figures.style import (
+    MUTED,
+    SEQUENTIAL,
+    SERIES,
+    plain,
+    template,
+    translucent,
+)
 from cortiscope.analyses.result import Result
 from cortiscope.analyses.steerability_correlations import ALPHA, POWER, has_dimension
 from cortiscope.statistics import smallest_detectable_correlation

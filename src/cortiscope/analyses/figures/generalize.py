@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from cortiscope.analyses.figure_style import MUTED, SEQUENTIAL, plain, template, thinned
+from cortiscope.analyses.figures.style import MUTED, SEQUENTIAL, plain, template, thinned
 from cortiscope.analyses.result import Result
 
 _MOST_NUMBERED_LAYERS = 8  # with more, the cells of two maps are too narrow for their values

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from cortiscope.analyses.figure_style import (
+from cortiscope.analyses.figures.layer_lines import LayerLine, add_layer_line, layer_lines
+from cortiscope.analyses.figures.style import (
     MUTED,
     SERIES,
     plain,
@@ -15,7 +16,6 @@ from cortiscope.analyses.figure_style import (
     thinned,
     translucent,
 )
-from cortiscope.analyses.layer_lines import LayerLine, add_layer_line, layer_lines
 from cortiscope.analyses.result import Result
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from cortiscope.analyses.figure_style import MUTED, SEQUENTIAL, plain, template, translucent
-from cortiscope.analyses.layer_lines import add_band, add_layer_line, layer_lines
+from cortiscope.analyses.figures.layer_lines import add_band, add_layer_line, layer_lines
+from cortiscope.analyses.figures.style import MUTED, SEQUENTIAL, plain, template, translucent
 from cortiscope.analyses.result import Result
 
 _CHANGES = {

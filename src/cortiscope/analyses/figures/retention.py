@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from cortiscope.analyses.figure_style import MUTED, SERIES, plain, template, thinned, translucent
+from cortiscope.analyses.figures.style import MUTED, SERIES, plain, template, thinned, translucent
 from cortiscope.analyses.result import Result
 
 _SPREAD = 0.5  # how far the points of a layer's categories lie apart, in layers

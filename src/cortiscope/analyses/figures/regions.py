@@ -8,7 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from cortiscope.analyses.figure_style import (
+from cortiscope.analyses.figures.layer_lines import add_band, add_layer_line, layer_lines
+from cortiscope.analyses.figures.style import (
     INK,
     MUTED,
     SERIES,
@@ -17,7 +18,6 @@ from cortiscope.analyses.figure_style import (
     thinned,
     translucent,
 )
-from cortiscope.analyses.layer_lines import add_band, add_layer_line, layer_lines
 from cortiscope.analyses.result import Result
 from cortiscope.statistics import percentile_interval
 

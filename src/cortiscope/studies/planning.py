@@ -13,10 +13,11 @@ import numpy as np
 from cortiscope.analyses import Instrument
 from cortiscope.claims import CALIBRATION, Calibration, Claim
 from cortiscope.scanning import Plan, Recording, plan
-from cortiscope.scanning.request import resolve
+from cortiscope.scanning.request import Request, resolve
 from cortiscope.stimulation import SweepPlan, plan_sweep
 from cortiscope.stimuli import StimulusSet
 from cortiscope.studies.archived_subject import ArchivedSubject
+from cortiscope.studies.graph_plan import GraphPlan, makes_graphs, plan_graphs
 from cortiscope.studies.keeping import Lying
 from cortiscope.studies.power import calibration_of
 from cortiscope.studies.protocol import Protocol
@@ -38,6 +39,8 @@ class StudyPlan:
         By subject; each twin takes the same again.
     sweeps : dict of (str, str) to SweepPlan
         By step and subject, of the steps that stimulate; each twin takes the same again.
+    graphs : dict of (str, str) to GraphPlan
+        By step and subject, of the steps that make graphs of correlations.
     n_twins : int
         Untrained twins of each.
     power : dict of (str, str) to Calibration
@@ -46,12 +49,14 @@ class StudyPlan:
 
     scans: dict[str, Plan]
     sweeps: dict[tuple[str, str], SweepPlan]
+    graphs: dict[tuple[str, str], GraphPlan]
     n_twins: int
     power: dict[tuple[str, str], Calibration]
 
     def __repr__(self) -> str:
         blocks = [repr(scan) for scan in self.scans.values()]
         blocks += [f"{step}. {sweep!r}" for (step, _), sweep in self.sweeps.items()]
+        blocks += [f"{step} of {name}. {graphs!r}." for (step, name), graphs in self.graphs.items()]
         if self.scans and self.n_twins:
             what = "scan and each sweep" if self.sweeps else "scan"
             blocks.append(f"Each {what} is made {1 + self.n_twins} times: subject and twins.")
@@ -96,6 +101,7 @@ def plan_study(
     stimuli = StimulusSet.load(protocol.stimuli)
     scans: dict[str, Plan] = {}
     sweeps: dict[tuple[str, str], SweepPlan] = {}
+    graphs: dict[tuple[str, str], GraphPlan] = {}
     sizes: list[_Size] = []
     rdms = [spec for spec in protocol.subjects if is_saved_rdm(spec)]
     specs = [spec for spec in protocol.subjects if spec not in rdms]
@@ -121,9 +127,10 @@ def plan_study(
                 out=out or protocol.default_out,
             )
             sweeps |= _sweeps(subject, stimuli, protocol, out or protocol.default_out, say)
+            graphs |= _graphs(subject, stimuli, protocol)
     sizes += [_Size(spec, read_saved_rdm(spec).name, None) for spec in rdms]
     power = _power(protocol, stimuli, sizes, say)
-    return StudyPlan(scans, sweeps, protocol.n_twins, power)
+    return StudyPlan(scans, sweeps, graphs, protocol.n_twins, power)
 
 
 def _sweeps(
@@ -152,17 +159,25 @@ def _sweeps(
     return sweeps
 
 
+def _graphs(
+    subject: Subject, stimuli: StimulusSet, protocol: Protocol
+) -> dict[tuple[str, str], GraphPlan]:
+    """Plan the graphs of all steps that make some."""
+    steps = {name: step for name, step in protocol.steps.items() if makes_graphs(step)}
+    if not steps:
+        return {}
+    layouts = {layout.site: layout for layout in _asked(subject, stimuli, protocol).sites}
+    return {
+        (name, subject.name): plan_graphs(
+            step, layouts[str(step.parameters.get("site", _SITE))], len(stimuli)
+        )
+        for name, step in steps.items()
+    }
+
+
 def _noise(subject: Subject, stimuli: StimulusSet, protocol: Protocol) -> Recording:
     """Make a recording as the protocol's, of noise."""
-    asked = resolve(
-        subject,
-        stimuli,
-        protocol.sites,
-        protocol.position,
-        protocol.batch_size,
-        protocol.store_dtype,
-        "right",
-    )
+    asked = _asked(subject, stimuli, protocol)
     rng = np.random.default_rng(0)
     arrays = {
         layout.site: rng.standard_normal(
@@ -173,6 +188,18 @@ def _noise(subject: Subject, stimuli: StimulusSet, protocol: Protocol) -> Record
     layers = {layout.site: layout.layers for layout in asked.sites}
     return Recording.from_arrays(
         arrays, stimuli, layers=layers, provenance={"position": protocol.position}
+    )
+
+
+def _asked(subject: Subject, stimuli: StimulusSet, protocol: Protocol) -> Request:
+    return resolve(
+        subject,
+        stimuli,
+        protocol.sites,
+        protocol.position,
+        protocol.batch_size,
+        protocol.store_dtype,
+        "right",
     )
 
 

@@ -70,7 +70,6 @@ ODD_ONES = Instrument(
     summary="Which units stand out",
     reference="Nobody (2020). A definition.",
     run=odd_ones,
-    source=lambda: "source of odd ones",
     figure=draw_odd_ones,
     headline="n_odd",
 )

@@ -115,7 +115,7 @@ def test_a_damaged_recording_is_said(copied_run):
 def test_code_that_changed_since_is_said(copied_run, monkeypatch):
     entry = of_kind(copied_run, "result")[0]
     module = sys.modules["cortiscope.analyses.decode"]  # its function hides it in the room
-    monkeypatch.setattr(module, "decode_source", lambda: "other")
+    monkeypatch.setattr(module, "source_of", lambda _: "other")
     (compared,) = reproduce(copied_run, entry.id)
     assert compared.outcome == "identical"
     assert "code" in compared.statement

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import xarray as xr
 
 from cortiscope.analyses import Instrument, Result
-from cortiscope.ledger import source_fingerprint
+from cortiscope.analyses.source import source_of
 from cortiscope.statistics import (
     Folds,
     Null,
@@ -102,7 +102,7 @@ def norm_gap(
         },
         inputs={"recording": recording.fingerprint},
         reference="a toy of the tests",
-        source=source_fingerprint(__name__),
+        source=source_of(__name__),
     )
 
 
@@ -120,7 +120,6 @@ NORM_GAP = Instrument(
     summary="How far categories differ in their norm",
     reference="a toy of the tests",
     run=norm_gap,
-    source=lambda: source_fingerprint(__name__),
     figure=_figure,
     headline="last_gap",
     detects=("direction",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -22,9 +21,9 @@ from cortiscope.analyses.causal import find_conditions
 from cortiscope.analyses.figures.abilities import harm_to_abilities
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.result import Result
+from cortiscope.analyses.source import source_of
 from cortiscope.analyses.statistic import Statistic, datasets
 from cortiscope.errors import InputError
-from cortiscope.ledger import source_fingerprint
 from cortiscope.statistics import bootstrap_words
 from cortiscope.stimulation import Response
 
@@ -33,16 +32,6 @@ REFERENCE = (
     "al. 2022; Wang et al. 2023); sites chosen on one half of the prompts, and their double "
     "dissociation (Teuber 1955; Shallice 1988) tested on the other, against as many random sites "
     "of the same layers; groups of prompts resampled"
-)
-
-# The modules that its numbers depend on, beside its own.
-_DEPENDS_ON = (
-    "analyses.abilities_experiment",
-    "analyses.abilities_measures",
-    "analyses.abilities_statistics",
-    "analyses.causal",
-    "statistics.intervals",
-    "statistics.permutation",
 )
 
 
@@ -218,15 +207,8 @@ def abilities(
         parameters=parameters,
         inputs={"response": response.fingerprint},
         reference=REFERENCE,
-        source=abilities_source(),
+        source=source_of(__name__),
         **datasets(statistics, coords, attrs={"answer": _answer(statistics, names)}),
-    )
-
-
-def abilities_source() -> str:
-    """Fingerprint of the code that a result depends on."""
-    return source_fingerprint(
-        sys.modules[__name__], *(f"cortiscope.{name}" for name in _DEPENDS_ON)
     )
 
 
@@ -253,7 +235,6 @@ INSTRUMENT = Instrument(
     reference=REFERENCE,
     null_is="random sites of the same kind, number and layer",
     run=abilities,
-    source=abilities_source,
     figure=harm_to_abilities,
     headline="double_dissociation",
     reads=("response",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,9 +19,9 @@ from cortiscope.analyses.causal import (
 from cortiscope.analyses.figures.additivity import additivity_by_span
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.result import Result
+from cortiscope.analyses.source import source_of
 from cortiscope.analyses.statistic import Statistic, datasets
 from cortiscope.codes.direction_fits import Method
-from cortiscope.ledger import source_fingerprint
 from cortiscope.stimulation import Response
 
 REFERENCE = (
@@ -31,12 +30,6 @@ REFERENCE = (
     "at the first and against the sum of its parts; bootstrap over words and concepts (Owen 2007)"
 )
 
-_DEPENDS_ON = (
-    "analyses.additivity_experiment",
-    "analyses.additivity_measures",
-    "analyses.causal",
-    "statistics.intervals",
-)
 
 _PROJECTION = {"own": "own", "ratio": "own_ratio", "sum": "superposition"}
 _BEHAVIOUR = {"own": "behaviour", "ratio": "behaviour_ratio", "sum": "behaviour_superposition"}
@@ -195,7 +188,7 @@ def additivity(
         parameters=parameters,
         inputs={"response": response.fingerprint},
         reference=REFERENCE,
-        source=additivity_source(),
+        source=source_of(__name__),
         **datasets(
             statistics,
             {
@@ -205,13 +198,6 @@ def additivity(
                 "category": design.concepts,
             },
         ),
-    )
-
-
-def additivity_source() -> str:
-    """Fingerprint of the code that a result depends on."""
-    return source_fingerprint(
-        sys.modules[__name__], *(f"cortiscope.{name}" for name in _DEPENDS_ON)
     )
 
 
@@ -269,7 +255,6 @@ INSTRUMENT = Instrument(
     summary="Whether the network does the same with an injection that is spread over layers",
     reference=REFERENCE,
     run=additivity,
-    source=additivity_source,
     figure=additivity_by_span,
     headline="mean_behaviour_superposition",
     reads=("response",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -13,8 +12,8 @@ from cortiscope.analyses.pair_design import PairDesign
 from cortiscope.analyses.pair_layers import Pair, Side
 from cortiscope.analyses.pair_summaries import BEST_MATCH, BY_DEPTH, summaries
 from cortiscope.analyses.result import Result
+from cortiscope.analyses.source import source_of
 from cortiscope.analyses.statistic import Statistic, datasets
-from cortiscope.ledger import source_fingerprint
 from cortiscope.scanning import Recording
 from cortiscope.statistics import biased_structure, debiased_structure, gram_matrix
 
@@ -22,19 +21,6 @@ REFERENCE = (
     "Debiased linear centred kernel alignment (Kornblith et al. 2019; Song et al. 2012; Murphy, "
     "Zylberberg & Fyshe 2024); words permuted, maximum statistic over pairs of layers (Nichols & "
     "Holmes 2002); delete-d jackknife over words (Shao & Wu 1989)"
-)
-
-# The modules that its numbers depend on.
-_SOURCES = (
-    "analyses.alignment",
-    "analyses.pair_design",
-    "analyses.pair_layers",
-    "analyses.pair_summaries",
-    "statistics.intervals",
-    "statistics.jackknife",
-    "statistics.permutation",
-    "statistics.similarity",
-    "statistics.structures",
 )
 
 
@@ -185,14 +171,9 @@ def cka(
         parameters=parameters,
         inputs={"recording": recording.fingerprint, "other": other.fingerprint},
         reference=REFERENCE,
-        source=cka_source(),
+        source=source_of(__name__),
         **datasets(statistics, {"layer": pair.one.layers, "other_layer": pair.other.layers}),
     )
-
-
-def cka_source() -> str:
-    """Fingerprint of the code that a result depends on."""
-    return source_fingerprint(sys.modules[__name__], *(f"cortiscope.{name}" for name in _SOURCES))
 
 
 INSTRUMENT = Instrument(
@@ -200,7 +181,6 @@ INSTRUMENT = Instrument(
     summary="How alike the geometry of words is in two recordings, layer by layer",
     reference=REFERENCE,
     run=cka,
-    source=cka_source,
     figure=partial(similarity_maps, variable="cka", title="debiased CKA"),
     headline="mean_best_match",
     reads=("recording", "other"),

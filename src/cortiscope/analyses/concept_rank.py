@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,9 +28,9 @@ from cortiscope.analyses.rank_measures import (
     with_resamples,
 )
 from cortiscope.analyses.result import Result
+from cortiscope.analyses.source import source_of
 from cortiscope.analyses.statistic import datasets
 from cortiscope.errors import InputError
-from cortiscope.ledger import source_fingerprint
 from cortiscope.scanning import Recording
 from cortiscope.statistics import LayerReader, fold_spaces, permute_within_folds
 
@@ -39,19 +38,6 @@ REFERENCE = (
     "Iterative nullspace projection (Ravfogel et al. 2020, ACL) with ridge probes, held-out AUC "
     "against words permuted within folds; erasure in one step by the difference in means and by "
     "LEACE (Belrose et al. 2023, NeurIPS)"
-)
-
-_STATISTICS = (
-    "erasure",
-    "folds",
-    "intervals",
-    "mlp",
-    "nullspace",
-    "permutation",
-    "reading",
-    "ridge",
-    "scores",
-    "word_pairs",
 )
 
 
@@ -258,15 +244,9 @@ def concept_rank(
         parameters=parameters,
         inputs={"recording": recording.fingerprint},
         reference=REFERENCE,
-        source=concept_rank_source(),
+        source=source_of(__name__),
         **laid_out,
     )
-
-
-def concept_rank_source() -> str:
-    """Fingerprint of the code that a rank depends on."""
-    room = [f"cortiscope.statistics.{name}" for name in _STATISTICS]
-    return source_fingerprint(sys.modules[__name__], "cortiscope.analyses.rank_measures", *room)
 
 
 INSTRUMENT = Instrument(
@@ -274,7 +254,6 @@ INSTRUMENT = Instrument(
     summary="How many directions hold a category, and at what share of layers it is there",
     reference=REFERENCE,
     run=concept_rank,
-    source=concept_rank_source,
     figure=rank_curves,
     headline="mean_rank",
     detects=("direction", "subspace", "selective_units", "patch"),

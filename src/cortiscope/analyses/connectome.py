@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 from cortiscope.analyses.connectome_measures import (
@@ -30,8 +29,8 @@ from cortiscope.analyses.figures.connectome import modularity_over_density
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.preparation import grouped_folds, over_layers
 from cortiscope.analyses.result import Result
+from cortiscope.analyses.source import source_of
 from cortiscope.analyses.statistic import Statistic, datasets
-from cortiscope.ledger import source_fingerprint
 from cortiscope.scanning import Recording
 from cortiscope.statistics import jackknife_draws, jackknife_words
 
@@ -40,39 +39,6 @@ REFERENCE = (
     "modules by Leiden (Traag et al. 2019); against random rotations of the units, stimuli "
     "permuted in each unit, and rewiring that keeps degrees (Maslov & Sneppen 2002); consensus of "
     "runs (Lancichinetti & Fortunato 2012); delete-d jackknife over words (Shao & Wu 1989)"
-)
-
-# Modules of other files that its numbers depend on.
-_ANALYSES = (
-    "connectome_measures",
-    "connectome_modules",
-    "connectome_nodes",
-    "connectome_statistics",
-)
-_STATISTICS = (
-    "folds",
-    "intervals",
-    "jackknife",
-    "permutation",
-    "selectivity",
-    "unit_rotations",
-    "words",
-)
-_GRAPHS = (
-    "agreement",
-    "communities",
-    "consensus",
-    "correlation",
-    "graph",
-    "leiden",
-    "many_graphs",
-    "modularity",
-    "numberings",
-    "partitions",
-    "rewiring",
-    "strongest_pairs",
-    "tiles",
-    "unit_vectors",
 )
 
 
@@ -281,7 +247,7 @@ def connectome(
         parameters=parameters,
         inputs={"recording": recording.fingerprint},
         reference=REFERENCE,
-        source=connectome_source(),
+        source=source_of(__name__),
         **datasets(
             _with_means(statistics),
             {
@@ -294,15 +260,6 @@ def connectome(
                 "unit": range(n_units_of(recording, site)),
             },
         ),
-    )
-
-
-def connectome_source() -> str:
-    """Fingerprint of the code that a result of the connectome depends on."""
-    rooms = {"analyses": _ANALYSES, "statistics": _STATISTICS, "statistics.graphs": _GRAPHS}
-    return source_fingerprint(
-        sys.modules[__name__],
-        *(f"cortiscope.{room}.{name}" for room, names in rooms.items() for name in names),
     )
 
 
@@ -374,7 +331,6 @@ INSTRUMENT = Instrument(
     null_is="units rotated at random",
     attainable=lambda parameters, _: (int(parameters["n_rotations"]), "raise claim_rotations"),
     run=connectome,
-    source=connectome_source,
     figure=modularity_over_density,
     headline="modularity_excess",
     detects=("modular",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -18,9 +17,9 @@ from cortiscope.analyses.preparation import (
     over_layers,
 )
 from cortiscope.analyses.result import Result
+from cortiscope.analyses.source import source_of
 from cortiscope.analyses.statistic import datasets
 from cortiscope.errors import InputError
-from cortiscope.ledger import source_fingerprint
 from cortiscope.scanning import Recording
 from cortiscope.statistics import permute_within_folds
 from cortiscope.stimuli.surface import surface_features, target_words
@@ -29,22 +28,6 @@ REFERENCE = (
     "Ridge classifier on one-hot codes, or L2 multinomial logistic regression, cross-validated "
     "over words (Hastie, Tibshirani & Friedman 2009, sections 4.2 and 4.4); labels of words "
     "permuted within folds, maximum statistic over layers (Nichols & Holmes 2002)"
-)
-
-# The modules that its numbers depend on, beside its own.
-_DEPENDS_ON = (
-    "analyses.decode_measures",
-    "statistics.control_task",
-    "statistics.folds",
-    "statistics.inner_ridge",
-    "statistics.intervals",
-    "statistics.logistic",
-    "statistics.permutation",
-    "statistics.reading",
-    "statistics.ridge",
-    "statistics.scores",
-    "stimuli.frequency",
-    "stimuli.surface",
 )
 
 
@@ -239,7 +222,7 @@ def decode(
         parameters=parameters,
         inputs={"recording": recording.fingerprint},
         reference=REFERENCE,
-        source=decode_source(),
+        source=source_of(__name__),
         **datasets(
             statistics_of(scored, baseline, chance),
             coords,
@@ -247,12 +230,6 @@ def decode(
             attrs={"chance_accuracy": chance, "chance_auc": 0.5},
         ),
     )
-
-
-def decode_source() -> str:
-    """Fingerprint of the code that a decoding result depends on."""
-    modules = (f"cortiscope.{name}" for name in _DEPENDS_ON)
-    return source_fingerprint(sys.modules[__name__], *modules)
 
 
 def _of_surface(recording: Recording, groups: str, measures: Measures) -> dict[str, Scored]:
@@ -270,7 +247,6 @@ INSTRUMENT = Instrument(
     summary="How well a linear probe reads the category of unseen words, layer by layer",
     reference=REFERENCE,
     run=decode,
-    source=decode_source,
     figure=accuracy_by_layer,
     headline="peak_accuracy",
     detects=("direction", "selective_units", "patch", "subspace"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,9 +17,9 @@ from cortiscope.analyses.preparation import (
     over_layers,
 )
 from cortiscope.analyses.result import Result
+from cortiscope.analyses.source import source_of
 from cortiscope.analyses.statistic import Statistic, datasets
 from cortiscope.errors import InputError
-from cortiscope.ledger import source_fingerprint
 from cortiscope.scanning import Recording
 from cortiscope.statistics import (
     covariance_participation,
@@ -38,8 +37,6 @@ REFERENCE = (
     "(Facco et al. 2017); delete-d jackknife over words (Shao & Wu 1989)"
 )
 
-# The modules of the statistics room that its numbers depend on.
-_STATISTICS = ("dimensionality", "folds", "intervals", "jackknife", "words")
 
 _LEAST_WORDS = 5  # of a category: four are left when the jackknife leaves one out
 _ROUNDING = 1e-6  # of float32, relative to a unit's size: less variation than this is none
@@ -173,15 +170,9 @@ def dimensionality(
         parameters=parameters,
         inputs={"recording": recording.fingerprint},
         reference=REFERENCE,
-        source=dimensionality_source(),
+        source=source_of(__name__),
         **datasets(_over_layers(by_layer), {"layer": chosen, "category": list(folds.categories)}),
     )
-
-
-def dimensionality_source() -> str:
-    """Fingerprint of the code that a result of dimensionality depends on."""
-    room = [f"cortiscope.statistics.{name}" for name in _STATISTICS]
-    return source_fingerprint(sys.modules[__name__], *room)
 
 
 def _check(recording: Recording, target: str, groups: str, frames: str | None) -> None:
@@ -288,7 +279,6 @@ INSTRUMENT = Instrument(
     summary="How many dimensions the words fill, all together and in each category",
     reference=REFERENCE,
     run=dimensionality,
-    source=dimensionality_source,
     figure=dimensions_by_layer,
     headline="mean_participation_ratio",
     switches={"pca": ("pca90", "pca90_all")},

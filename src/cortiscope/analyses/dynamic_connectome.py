@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 from cortiscope.analyses.connectome_nodes import n_units_of
@@ -12,8 +11,8 @@ from cortiscope.analyses.figures.dynamic_connectome import change_by_layer
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.preparation import activations, chosen_layers, over_layers
 from cortiscope.analyses.result import Result
+from cortiscope.analyses.source import source_of
 from cortiscope.analyses.statistic import Statistic, datasets
-from cortiscope.ledger import source_fingerprint
 from cortiscope.scanning import Recording
 
 REFERENCE = (
@@ -21,29 +20,6 @@ REFERENCE = (
     "surrogates (Hindriks et al. 2016): contexts permuted over words, or among the sentences of a "
     "word; modules by Leiden (Traag et al. 2019), change of module as in Bassett et al. (2011); "
     "delete-d jackknife over words (Shao & Wu 1989)"
-)
-
-# Modules of other files that its numbers depend on.
-_ANALYSES = (
-    "connectome_modules",
-    "connectome_nodes",
-    "connectome_statistics",
-    "dynamic_connectome_measures",
-)
-_STATISTICS = ("context_correlations", "intervals", "jackknife", "permutation", "words")
-_GRAPHS = (
-    "agreement",
-    "communities",
-    "correlation",
-    "graph",
-    "leiden",
-    "many_graphs",
-    "modularity",
-    "numberings",
-    "partitions",
-    "strongest_pairs",
-    "tiles",
-    "unit_vectors",
 )
 
 
@@ -195,7 +171,7 @@ def dynamic_connectome(
         parameters=parameters,
         inputs={"recording": recording.fingerprint},
         reference=REFERENCE,
-        source=dynamic_connectome_source(),
+        source=source_of(__name__),
         **datasets(
             scalars | statistics,
             {
@@ -208,15 +184,6 @@ def dynamic_connectome(
     )
 
 
-def dynamic_connectome_source() -> str:
-    """Fingerprint of the code that a result depends on."""
-    rooms = {"analyses": _ANALYSES, "statistics": _STATISTICS, "statistics.graphs": _GRAPHS}
-    return source_fingerprint(
-        sys.modules[__name__],
-        *(f"cortiscope.{room}.{name}" for room, names in rooms.items() for name in names),
-    )
-
-
 INSTRUMENT = Instrument(
     name="dynamic_connectome",
     summary="Whether units are connected otherwise in other contexts",
@@ -224,7 +191,6 @@ INSTRUMENT = Instrument(
     null_is="surrogates without a change",
     attainable=lambda parameters, _: (int(parameters["n_surrogates"]), "raise claim_rotations"),
     run=dynamic_connectome,
-    source=dynamic_connectome_source,
     figure=change_by_layer,
     headline="change_excess",
     detects=("regrouping",),

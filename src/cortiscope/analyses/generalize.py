@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,8 +19,8 @@ from cortiscope.analyses.preparation import (
     over_layers,
 )
 from cortiscope.analyses.result import Result
+from cortiscope.analyses.source import source_of
 from cortiscope.analyses.statistic import Statistic, datasets
-from cortiscope.ledger import source_fingerprint
 from cortiscope.scanning import Recording
 from cortiscope.statistics import (
     Folds,
@@ -39,18 +38,6 @@ REFERENCE = (
     "statistic over pairs of layers (Nichols & Holmes 2002)"
 )
 
-# The modules of the statistics room that its numbers depend on.
-_STATISTICS = (
-    "folds",
-    "inner_ridge",
-    "intervals",
-    "logistic",
-    "permutation",
-    "reading",
-    "ridge",
-    "scores",
-    "transfer",
-)
 _ALPHA = 0.05
 
 
@@ -181,7 +168,7 @@ def generalize(
         parameters=parameters,
         inputs={"recording": recording.fingerprint},
         reference=REFERENCE,
-        source=generalize_source(),
+        source=source_of(__name__),
         **datasets(
             _statistics(rows, chance, exhaustive),
             coords,
@@ -189,12 +176,6 @@ def generalize(
             attrs={"chance_accuracy": chance},
         ),
     )
-
-
-def generalize_source() -> str:
-    """Fingerprint of the code that a result depends on."""
-    room = [f"cortiscope.statistics.{name}" for name in _STATISTICS]
-    return source_fingerprint(sys.modules[__name__], *room)
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,7 +251,6 @@ INSTRUMENT = Instrument(
     summary="Whether the probe of one layer reads the category of unseen words at the others",
     reference=REFERENCE,
     run=generalize,
-    source=generalize_source,
     figure=generalization_maps,
     headline="accuracy_elsewhere",
     detects=("direction", "selective_units", "patch", "subspace"),

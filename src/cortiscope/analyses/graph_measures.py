@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 from cortiscope.analyses.connectome_nodes import (
@@ -27,9 +26,9 @@ from cortiscope.analyses.graph_measures_of import (
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.preparation import grouped_folds, over_layers
 from cortiscope.analyses.result import Result
+from cortiscope.analyses.source import source_of
 from cortiscope.analyses.statistic import Statistic, datasets
 from cortiscope.errors import InputError
-from cortiscope.ledger import source_fingerprint
 from cortiscope.scanning import Recording
 from cortiscope.statistics import jackknife_words
 
@@ -38,30 +37,6 @@ REFERENCE = (
     "against random rotations of the units; small-world sigma (Humphries & Gurney 2008) and omega "
     "(Telesford et al. 2011); normalised rich club (Colizza et al. 2006); participation and "
     "within-module z (Guimera & Amaral 2005); delete-d jackknife over words (Shao & Wu 1989)"
-)
-
-# Modules of other files that its numbers depend on.
-_ANALYSES = ("connectome_modules", "connectome_nodes", "connectome_statistics", "graph_measures_of")
-_STATISTICS = ("folds", "intervals", "jackknife", "permutation", "unit_rotations", "words")
-_GRAPHS = (
-    "clustering",
-    "communities",
-    "consensus",
-    "correlation",
-    "graph",
-    "lattice",
-    "leiden",
-    "modularity",
-    "numberings",
-    "participation",
-    "partitions",
-    "paths",
-    "rewiring",
-    "rich_club",
-    "small_world",
-    "strongest_pairs",
-    "tiles",
-    "unit_vectors",
 )
 
 
@@ -285,17 +260,8 @@ def graph_measures(
         parameters=parameters,
         inputs={"recording": recording.fingerprint},
         reference=REFERENCE,
-        source=graph_measures_source(),
+        source=source_of(__name__),
         **laid_out,
-    )
-
-
-def graph_measures_source() -> str:
-    """Fingerprint of the code that a result depends on."""
-    rooms = {"analyses": _ANALYSES, "statistics": _STATISTICS, "statistics.graphs": _GRAPHS}
-    return source_fingerprint(
-        sys.modules[__name__],
-        *(f"cortiscope.{room}.{name}" for room, names in rooms.items() for name in names),
     )
 
 
@@ -312,7 +278,6 @@ INSTRUMENT = Instrument(
     null_is="units rotated at random",
     attainable=lambda parameters, _: (int(parameters["n_rotations"]), "raise claim_rotations"),
     run=graph_measures,
-    source=graph_measures_source,
     figure=small_world_over_density,
     headline="clustering_excess",
     detects=("modular",),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cortiscope.analyses.result import Result, result_id
 from cortiscope.analyses.result_series import ResultSeries
+from cortiscope.analyses.source import source_of
 from cortiscope.codes import RDM
 from cortiscope.errors import InputError
 from cortiscope.scanning import Recording
@@ -44,8 +45,6 @@ class Instrument:
         The definition that it follows.
     run : callable
         The function, which returns a Result.
-    source : callable
-        Returns the fingerprint of the code that the result depends on.
     takes_rdm : bool
         Whether the second of a pair may be an RDM, which stands in for a model.
     experiment : callable, optional
@@ -80,7 +79,6 @@ class Instrument:
     summary: str
     reference: str
     run: Callable[..., Result]
-    source: Callable[[], str]
     figure: Callable[[Mapping[str, Any]], go.Figure]
     headline: str
     reads: tuple[str, ...] = ("recording",)
@@ -102,6 +100,11 @@ class Instrument:
             for name, parameter in inspect.signature(self.run).parameters.items()
             if name not in self.reads and parameter.default is not inspect.Parameter.empty
         }
+
+    @property
+    def source(self) -> str:
+        """Fingerprint of the code that its results depend on."""
+        return source_of(self.run.__module__)
 
     @property
     def is_of_pairs(self) -> bool:
@@ -186,7 +189,7 @@ class Instrument:
             name: recording.fingerprint
             for name, recording in zip(self.reads, recordings, strict=True)
         }
-        return result_id(self.name, inputs, parameters, self.source())
+        return result_id(self.name, inputs, parameters, self.source)
 
 
 def _known_to(function: Callable[..., Any], parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Literal
@@ -30,10 +29,10 @@ from cortiscope.analyses.lesion_measures import (
 )
 from cortiscope.analyses.lesion_statistics import Choices, statistics_of_readout
 from cortiscope.analyses.result import Result
+from cortiscope.analyses.source import source_of
 from cortiscope.analyses.statistic import Statistic, datasets
 from cortiscope.codes.direction_fits import Method
 from cortiscope.errors import InputError
-from cortiscope.ledger import source_fingerprint
 from cortiscope.statistics import Folds, bootstrap_words
 from cortiscope.stimulation import Response
 
@@ -44,16 +43,6 @@ REFERENCE = (
     "resampled; a concept's lesion exchanged with random ones (Good 2005)"
 )
 
-# The modules that its numbers depend on, beside its own.
-_DEPENDS_ON = (
-    "analyses.causal",
-    "analyses.lesion_experiment",
-    "analyses.lesion_measures",
-    "analyses.lesion_statistics",
-    "statistics.intervals",
-    "statistics.permutation",
-    "statistics.word_pairs",
-)
 
 # With so many a p-value of concepts that are exchanged one by one can still be small.
 _FEW_DRAWS = 10
@@ -271,15 +260,9 @@ def lesion(
         parameters=parameters,
         inputs={"response": response.fingerprint},
         reference=REFERENCE,
-        source=lesion_source(),
+        source=source_of(__name__),
         **datasets(statistics, coords, attrs={"answer": _answer(statistics, found[0].sizes[-1])}),
     )
-
-
-def lesion_source() -> str:
-    """Fingerprint of the code that a result depends on."""
-    modules = (f"cortiscope.{name}" for name in _DEPENDS_ON)
-    return source_fingerprint(sys.modules[__name__], *modules)
 
 
 def _words(response: Response, target: str, groups: str) -> Folds:
@@ -394,7 +377,6 @@ INSTRUMENT = Instrument(
     reference=REFERENCE,
     null_is="random units and directions",
     run=lesion,
-    source=lesion_source,
     figure=lost_by_number_of_units,
     headline="behaviour_direction_minus_shift",
     reads=("response",),

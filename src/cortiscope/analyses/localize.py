@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,8 +14,8 @@ from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.localizer_contrast import Contrast, Convention, n_units_chosen
 from cortiscope.analyses.preparation import chosen_layers
 from cortiscope.analyses.result import Result
+from cortiscope.analyses.source import source_of
 from cortiscope.analyses.statistic import Statistic, datasets
-from cortiscope.ledger import source_fingerprint
 from cortiscope.scanning import Recording
 from cortiscope.statistics import (
     HeldOut,
@@ -34,15 +33,6 @@ REFERENCE = (
     "(Shao & Wu 1989)"
 )
 
-# The modules that its numbers depend on, beside its own.
-_DEPENDS_ON = (
-    "analyses.localizer_contrast",
-    "statistics.contrast",
-    "statistics.intervals",
-    "statistics.jackknife",
-    "statistics.permutation",
-    "statistics.words",
-)
 
 _LEVEL = 0.05  # of the false discovery rate at which units are counted
 
@@ -224,7 +214,7 @@ def localize(
         parameters=parameters,
         inputs={"recording": recording.fingerprint},
         reference=REFERENCE,
-        source=localize_source(),
+        source=source_of(__name__),
         **datasets(
             statistics,
             {"layer": chosen, "rank": list(range(n_chosen))},
@@ -233,13 +223,6 @@ def localize(
                 "chance_overlap": n_chosen / x.shape[1],
             },
         ),
-    )
-
-
-def localize_source() -> str:
-    """Fingerprint of the code that a result depends on."""
-    return source_fingerprint(
-        sys.modules[__name__], *(f"cortiscope.{name}" for name in _DEPENDS_ON)
     )
 
 
@@ -322,7 +305,6 @@ INSTRUMENT = Instrument(
     summary="Units that prefer sentences over lists of nonwords, on sentences that chose none",
     reference=REFERENCE,
     run=localize,
-    source=localize_source,
     figure=selective_units_by_layer,
     headline="chosen_d_prime",
     detects=("selective_units", "patch"),

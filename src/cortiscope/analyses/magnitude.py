@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,10 +16,10 @@ from cortiscope.analyses.figures.magnitude import magnitude_by_factor
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.magnitude_experiment import LABELS, SHARED, magnitude_experiment
 from cortiscope.analyses.result import Result
+from cortiscope.analyses.source import source_of
 from cortiscope.analyses.statistic import Statistic, datasets
 from cortiscope.codes.direction_fits import Method, RandomKind
 from cortiscope.errors import InputError
-from cortiscope.ledger import source_fingerprint
 from cortiscope.stimulation import Response
 
 REFERENCE = (
@@ -28,8 +27,6 @@ REFERENCE = (
     "Hinton 2016; Zhang & Sennrich 2019); KL divergence of the output (Kullback & Leibler 1951); "
     "Spearman correlation of log-odds with the factor, against random directions"
 )
-
-_DEPENDS_ON = ("analyses.causal", "analyses.magnitude_experiment", "statistics.intervals")
 
 
 def magnitude(
@@ -196,7 +193,7 @@ def magnitude(
         parameters=parameters,
         inputs={"response": response.fingerprint},
         reference=REFERENCE,
-        source=magnitude_source(),
+        source=source_of(__name__),
         **datasets(
             statistics,
             {
@@ -207,13 +204,6 @@ def magnitude(
                 "category": [str(name) for name in categories],
             },
         ),
-    )
-
-
-def magnitude_source() -> str:
-    """Fingerprint of the code that a result depends on."""
-    return source_fingerprint(
-        sys.modules[__name__], *(f"cortiscope.{name}" for name in _DEPENDS_ON)
     )
 
 
@@ -385,7 +375,6 @@ INSTRUMENT = Instrument(
     reference=REFERENCE,
     null_is="random directions",
     run=magnitude,
-    source=magnitude_source,
     figure=magnitude_by_factor,
     headline="mean_rho",
     reads=("response",),

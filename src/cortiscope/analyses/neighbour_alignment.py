@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -13,8 +12,8 @@ from cortiscope.analyses.pair_design import PairDesign
 from cortiscope.analyses.pair_layers import Pair, Side
 from cortiscope.analyses.pair_summaries import BEST_MATCH, BY_DEPTH, summaries
 from cortiscope.analyses.result import Result
+from cortiscope.analyses.source import source_of
 from cortiscope.analyses.statistic import datasets
-from cortiscope.ledger import source_fingerprint
 from cortiscope.scanning import Recording
 from cortiscope.statistics import cosine_matrix, neighbour_structure
 
@@ -22,19 +21,6 @@ REFERENCE = (
     "Mutual k-nearest-neighbour alignment (Huh, Cheung, Wang & Isola 2024); words permuted, "
     "maximum statistic over pairs of layers (Nichols & Holmes 2002); delete-d jackknife over words "
     "(Shao & Wu 1989)"
-)
-
-# The modules that its numbers depend on.
-_SOURCES = (
-    "analyses.alignment",
-    "analyses.pair_design",
-    "analyses.pair_layers",
-    "analyses.pair_summaries",
-    "statistics.intervals",
-    "statistics.jackknife",
-    "statistics.permutation",
-    "statistics.similarity",
-    "statistics.structures",
 )
 
 
@@ -175,14 +161,9 @@ def neighbour_alignment(
         parameters=parameters,
         inputs={"recording": recording.fingerprint, "other": other.fingerprint},
         reference=REFERENCE,
-        source=neighbour_alignment_source(),
+        source=source_of(__name__),
         **datasets(statistics, {"layer": pair.one.layers, "other_layer": pair.other.layers}),
     )
-
-
-def neighbour_alignment_source() -> str:
-    """Fingerprint of the code that a result depends on."""
-    return source_fingerprint(sys.modules[__name__], *(f"cortiscope.{name}" for name in _SOURCES))
 
 
 INSTRUMENT = Instrument(
@@ -190,7 +171,6 @@ INSTRUMENT = Instrument(
     summary="How many of a word's nearest neighbours are the same in two recordings",
     reference=REFERENCE,
     run=neighbour_alignment,
-    source=neighbour_alignment_source,
     figure=partial(similarity_maps, variable="alignment", title="shared neighbours"),
     headline="mean_best_match",
     reads=("recording", "other"),

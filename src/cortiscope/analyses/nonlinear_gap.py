@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -20,9 +19,9 @@ from cortiscope.analyses.preparation import (
     over_layers,
 )
 from cortiscope.analyses.result import Result
+from cortiscope.analyses.source import source_of
 from cortiscope.analyses.statistic import Statistic, datasets
 from cortiscope.errors import InputError
-from cortiscope.ledger import source_fingerprint
 from cortiscope.scanning import Recording
 from cortiscope.statistics import (
     Folds,
@@ -36,18 +35,6 @@ REFERENCE = (
     "One-hidden-layer probe against a linear one, both tuned on inner folds over words (Hewitt & "
     "Liang 2019; Varma & Simon 2006); paired exchange of their scores (Bandos, Rockette & Gur "
     "2005), with the variance of cross-validation (Nadeau & Bengio 2003), maximum statistic"
-)
-
-# The modules of the statistics room that its numbers depend on.
-_STATISTICS = (
-    "folds",
-    "intervals",
-    "mlp",
-    "paired_auc",
-    "permutation",
-    "principal",
-    "scores",
-    "tuning",
 )
 
 
@@ -215,15 +202,9 @@ def nonlinear_gap(
         parameters=parameters,
         inputs={"recording": recording.fingerprint},
         reference=REFERENCE,
-        source=nonlinear_gap_source(),
+        source=source_of(__name__),
         **datasets(_statistics(measured, _spread(n_folds)), coords),
     )
-
-
-def nonlinear_gap_source() -> str:
-    """Fingerprint of the code that a non-linear gap depends on."""
-    room = [f"cortiscope.statistics.{name}" for name in _STATISTICS]
-    return source_fingerprint(sys.modules[__name__], *room)
 
 
 @dataclass(frozen=True, eq=False)
@@ -405,7 +386,6 @@ INSTRUMENT = Instrument(
     summary="What a small neural network reads in unseen words that a linear probe does not",
     reference=REFERENCE,
     run=nonlinear_gap,
-    source=nonlinear_gap_source,
     figure=gap_by_training_size,
     headline="gap",
     detects=("xor",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,10 +18,10 @@ from cortiscope.analyses.regions_statistics import (
     statistics_of,
 )
 from cortiscope.analyses.result import Result
+from cortiscope.analyses.source import source_of
 from cortiscope.analyses.statistic import Statistic, datasets
 from cortiscope.analyses.unit_maps import UnitMaps
 from cortiscope.errors import InputError
-from cortiscope.ledger import source_fingerprint
 from cortiscope.scanning import Recording
 
 REFERENCE = (
@@ -32,9 +31,6 @@ REFERENCE = (
     "Oostenveld 2007), labels of words permuted; delete-d jackknife over words (Shao & Wu 1989)"
 )
 
-# Modules of other rooms, and of this, that its numbers depend on.
-_ANALYSES = ("regions_measures", "regions_statistics", "unit_maps")
-_STATISTICS = ("clusters", "folds", "jackknife", "layout", "moran", "selectivity", "words")
 
 _NEIGHBOURHOODS = ("index", "layout")
 
@@ -272,17 +268,8 @@ def regions(
         parameters=parameters,
         inputs={"recording": recording.fingerprint},
         reference=REFERENCE,
-        source=regions_source(),
+        source=source_of(__name__),
         **laid_out,
-    )
-
-
-def regions_source() -> str:
-    """Fingerprint of the code that a result depends on."""
-    rooms = {"analyses": _ANALYSES, "statistics": _STATISTICS}
-    return source_fingerprint(
-        sys.modules[__name__],
-        *(f"cortiscope.{room}.{name}" for room, names in rooms.items() for name in names),
     )
 
 
@@ -322,7 +309,6 @@ INSTRUMENT = Instrument(
     null_is="units rotated at random",
     attainable=lambda parameters, _: (int(parameters["n_rotations"]), "raise claim_rotations"),
     run=regions,
-    source=regions_source,
     figure=maps_and_layers,
     headline="morans_i_excess",
     detects=("patch", "sheet"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,9 +19,9 @@ from cortiscope.analyses.preparation import (
     over_layers,
 )
 from cortiscope.analyses.result import Result
+from cortiscope.analyses.source import source_of
 from cortiscope.analyses.statistic import Statistic, datasets
 from cortiscope.errors import InputError
-from cortiscope.ledger import source_fingerprint
 from cortiscope.scanning import Recording
 from cortiscope.statistics import (
     Folds,
@@ -40,16 +39,6 @@ REFERENCE = (
     "(Hope 1968), maximum statistic over layers and categories (Nichols & Holmes 2002)"
 )
 
-# The modules of the statistics room that its numbers depend on.
-_STATISTICS = (
-    "folds",
-    "intervals",
-    "logistic",
-    "paired_auc",
-    "permutation",
-    "ridge",
-    "scores",
-)
 
 # To lie above all of 19 permutations is p = 1/20.
 _N_REFITS = 19
@@ -218,15 +207,9 @@ def retention(
         parameters=parameters,
         inputs={"recording": recording.fingerprint},
         reference=REFERENCE,
-        source=retention_source(),
+        source=source_of(__name__),
         **datasets(_statistics(measured), coords, attrs={"chance_auc": 0.5}),
     )
-
-
-def retention_source() -> str:
-    """Fingerprint of the code that a retention depends on."""
-    room = [f"cortiscope.statistics.{name}" for name in _STATISTICS]
-    return source_fingerprint(sys.modules[__name__], *room)
 
 
 @dataclass(frozen=True, eq=False)
@@ -361,7 +344,6 @@ INSTRUMENT = Instrument(
     summary="Whether one probe for all categories reads each as well as a probe of its own",
     reference=REFERENCE,
     run=retention,
-    source=retention_source,
     figure=retention_by_layer,
     headline="mean_loss",
     detects=("overshadowed",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,9 +11,9 @@ from cortiscope.analyses.pair_summaries import BEST_MATCH, BY_DEPTH, summaries
 from cortiscope.analyses.rdms import Distance
 from cortiscope.analyses.result import Result
 from cortiscope.analyses.rsa_pair import RankedSide, RsaPair, align
+from cortiscope.analyses.source import source_of
 from cortiscope.analyses.statistic import Statistic, datasets
 from cortiscope.codes import RDM
-from cortiscope.ledger import source_fingerprint
 from cortiscope.scanning import Recording
 from cortiscope.statistics import jackknife_draws
 
@@ -23,22 +22,6 @@ REFERENCE = (
     "Schütt et al. 2023): Spearman's correlation and rho-a of dissimilarities; conditions "
     "permuted, maximum statistic over pairs of layers (Nichols & Holmes 2002); delete-d jackknife "
     "over conditions (Shao & Wu 1989)"
-)
-
-# The modules that its numbers depend on.
-_SOURCES = (
-    "analyses.alignment",
-    "analyses.pair_design",
-    "analyses.pair_summaries",
-    "analyses.rdms",
-    "analyses.rsa_pair",
-    "codes.rdm",
-    "statistics.dissimilarity",
-    "statistics.intervals",
-    "statistics.jackknife",
-    "statistics.permutation",
-    "statistics.rdm_comparison",
-    "statistics.structures",
 )
 
 
@@ -189,17 +172,12 @@ def rsa(
         parameters=parameters,
         inputs={"recording": recording.fingerprint, "other": other.fingerprint},
         reference=REFERENCE,
-        source=rsa_source(),
+        source=source_of(__name__),
         **datasets(
             _statistics(pair, maps=maps, halves=halves, ceiling=ceiling),
             {"layer": one.layers, "other_layer": two.layers},
         ),
     )
-
-
-def rsa_source() -> str:
-    """Fingerprint of the code that a result depends on."""
-    return source_fingerprint(sys.modules[__name__], *(f"cortiscope.{name}" for name in _SOURCES))
 
 
 def _statistics(pair: RsaPair, *, maps: bool, halves: bool, ceiling: bool) -> dict[str, Statistic]:
@@ -235,7 +213,6 @@ INSTRUMENT = Instrument(
     summary="Whether words lie alike in two recordings, or in a recording and a brain",
     reference=REFERENCE,
     run=rsa,
-    source=rsa_source,
     figure=rank_correlation_maps,
     headline="mean_best_match",
     reads=("recording", "other"),

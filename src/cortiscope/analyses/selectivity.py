@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,9 +28,9 @@ from cortiscope.analyses.selectivity_measures import (
     oracle_curves,
     statistics_of,
 )
+from cortiscope.analyses.source import source_of
 from cortiscope.analyses.statistic import datasets
 from cortiscope.errors import InputError
-from cortiscope.ledger import source_fingerprint
 from cortiscope.phantoms import PhantomDesign
 from cortiscope.scanning import Recording
 from cortiscope.statistics import Folds
@@ -43,10 +42,6 @@ REFERENCE = (
     "1989); labels of words permuted with their halves"
 )
 
-# Modules of other rooms that its numbers depend on.
-_ANALYSES = ("selectivity_measures",)
-_STATISTICS = ("folds", "intervals", "jackknife", "permutation", "selectivity", "word_sums")
-_PHANTOMS = ("background", "categories", "design", "phantom", "scene")
 
 # Words of a category from which each half keeps one when a jackknife leaves some out.
 _FEWEST_WORDS = 4
@@ -236,17 +231,8 @@ def selectivity(
         parameters=parameters,
         inputs={"recording": recording.fingerprint},
         reference=REFERENCE,
-        source=selectivity_source(),
+        source=source_of(__name__),
         **datasets(statistics, coords, attrs=attrs),
-    )
-
-
-def selectivity_source() -> str:
-    """Fingerprint of the code that a result depends on."""
-    rooms = {"analyses": _ANALYSES, "statistics": _STATISTICS, "phantoms": _PHANTOMS}
-    return source_fingerprint(
-        sys.modules[__name__],
-        *(f"cortiscope.{room}.{name}" for room, names in rooms.items() for name in names),
     )
 
 
@@ -279,7 +265,6 @@ INSTRUMENT = Instrument(
     summary="How selective single units are for categories, on words that did not choose them",
     reference=REFERENCE,
     run=selectivity,
-    source=selectivity_source,
     figure=replication_by_layer,
     headline="mean_held_out_d_prime",
     detects=("selective_units", "patch"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ from cortiscope.analyses.preparation import (
     over_layers,
 )
 from cortiscope.analyses.result import Result
+from cortiscope.analyses.source import source_of
 from cortiscope.analyses.spread_measures import (
     Labellings,
     Measure,
@@ -30,8 +30,7 @@ from cortiscope.analyses.spread_measures import (
 )
 from cortiscope.analyses.statistic import Statistic, datasets
 from cortiscope.errors import InputError
-from cortiscope.ledger import fingerprint, source_fingerprint
-from cortiscope.phantoms import Background, PhantomDesign, phantoms_source
+from cortiscope.phantoms import Background, PhantomDesign
 from cortiscope.scanning import Recording
 from cortiscope.statistics import means_of, without_means
 
@@ -41,18 +40,6 @@ REFERENCE = (
     "Hoeffding 1948); delete-d jackknife over words (Shao & Wu 1989); labels of words permuted"
 )
 
-# The modules of the statistics room that its numbers depend on.
-_STATISTICS = (
-    "directions",
-    "folds",
-    "intervals",
-    "jackknife",
-    "permutation",
-    "probe_spread",
-    "split_halves",
-    "spread",
-    "words",
-)
 
 _WEIGHTS = ("difference", "ridge")
 _N_FOLDS = 5  # labels are permuted within these
@@ -238,7 +225,7 @@ def spread(
         parameters=parameters,
         inputs={"recording": recording.fingerprint},
         reference=REFERENCE,
-        source=spread_source(),
+        source=source_of(__name__),
         **datasets(
             statistics,
             coords,
@@ -246,13 +233,6 @@ def spread(
             attrs={"top": top},
         ),
     )
-
-
-def spread_source() -> str:
-    """Fingerprint of the code that a result of spread depends on."""
-    room = [f"cortiscope.statistics.{name}" for name in _STATISTICS]
-    own = source_fingerprint(sys.modules[__name__], "cortiscope.analyses.spread_measures", *room)
-    return fingerprint([own, phantoms_source()])
 
 
 def _check(
@@ -290,7 +270,6 @@ INSTRUMENT = Instrument(
     summary="Over how many units a category's direction is spread, and whether these replicate",
     reference=REFERENCE,
     run=spread,
-    source=spread_source,
     figure=spread_by_layer,
     headline="mean_cosine",
     detects=("direction", "selective_units", "patch", "subspace"),

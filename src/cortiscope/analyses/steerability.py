@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from cortiscope.analyses.figures.steerability import steering_and_dimension
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.lesion_statistics import Choices
 from cortiscope.analyses.result import Result
+from cortiscope.analyses.source import source_of
 from cortiscope.analyses.statistic import Statistic, datasets
 from cortiscope.analyses.steerability_correlations import (
     ALPHA,
@@ -31,7 +31,6 @@ from cortiscope.analyses.steerability_experiment import (
 from cortiscope.analyses.steerability_measures import Array, Injected, Steered, Words
 from cortiscope.codes.direction_fits import Method
 from cortiscope.errors import InputError
-from cortiscope.ledger import source_fingerprint
 from cortiscope.statistics import Null, permute_few
 from cortiscope.stimulation import Response
 
@@ -42,16 +41,6 @@ REFERENCE = (
     "jackknife over concepts (Hinkley 1978), concepts permuted (Good 2005)"
 )
 
-_DEPENDS_ON = (
-    "analyses.causal",
-    "analyses.lesion_statistics",
-    "analyses.steerability_correlations",
-    "analyses.steerability_experiment",
-    "analyses.steerability_measures",
-    "statistics.correlations",
-    "statistics.intervals",
-    "statistics.permutation",
-)
 
 # With so many a p-value of concepts that are exchanged one by one can still be small.
 _FEW_DRAWS = 5
@@ -281,15 +270,8 @@ def steerability(
         parameters=parameters,
         inputs={"response": response.fingerprint},
         reference=REFERENCE,
-        source=steerability_source(),
+        source=source_of(__name__),
         **laid_out,
-    )
-
-
-def steerability_source() -> str:
-    """Fingerprint of the code that a result depends on."""
-    return source_fingerprint(
-        sys.modules[__name__], *(f"cortiscope.{name}" for name in _DEPENDS_ON)
     )
 
 
@@ -364,7 +346,6 @@ INSTRUMENT = Instrument(
     reference=REFERENCE,
     null_is="random directions, or permuted concepts",
     run=steerability,
-    source=steerability_source,
     figure=steering_and_dimension,
     headline="mean_steerability",
     reads=("response",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from cortiscope.analyses.figures.topography import similarity_by_distance
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.preparation import chosen_layers, over_layers
 from cortiscope.analyses.result import Result
+from cortiscope.analyses.source import source_of
 from cortiscope.analyses.statistic import datasets
 from cortiscope.analyses.topography_measures import (
     EDGES,
@@ -19,7 +19,6 @@ from cortiscope.analyses.topography_measures import (
     statistics_of,
 )
 from cortiscope.analyses.unit_maps import UnitMaps
-from cortiscope.ledger import source_fingerprint
 from cortiscope.scanning import Recording
 
 REFERENCE = (
@@ -28,10 +27,6 @@ REFERENCE = (
     "that other words of other categories gave, against rotated units; delete-d jackknife over "
     "words (Shao & Wu 1989)"
 )
-
-# Modules of other rooms, and of this, that its numbers depend on.
-_ANALYSES = ("topography_measures", "unit_maps")
-_STATISTICS = ("folds", "jackknife", "layout", "selectivity", "topography", "words")
 
 
 def topography(
@@ -183,17 +178,8 @@ def topography(
         parameters=parameters,
         inputs={"recording": recording.fingerprint},
         reference=REFERENCE,
-        source=topography_source(),
+        source=source_of(__name__),
         **datasets(statistics_of([layer for _, layer in measured], plan.kept), coords),
-    )
-
-
-def topography_source() -> str:
-    """Fingerprint of the code that a result depends on."""
-    rooms = {"analyses": _ANALYSES, "statistics": _STATISTICS}
-    return source_fingerprint(
-        sys.modules[__name__],
-        *(f"cortiscope.{room}.{name}" for room, names in rooms.items() for name in names),
     )
 
 
@@ -204,7 +190,6 @@ INSTRUMENT = Instrument(
     null_is="units rotated at random",
     attainable=lambda parameters, _: (int(parameters["n_rotations"]), "raise claim_rotations"),
     run=topography,
-    source=topography_source,
     figure=similarity_by_distance,
     headline="mean_fall_excess",
     detects=("sheet",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from math import factorial
 from typing import Any
@@ -15,18 +14,16 @@ from cortiscope.analyses.figures.trend import trend_by_subject
 from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.result import Result, value_at
 from cortiscope.analyses.result_series import FEWEST_SUBJECTS, ResultSeries
+from cortiscope.analyses.source import source_of
 from cortiscope.analyses.statistic import Statistic, datasets
 from cortiscope.errors import InputError
-from cortiscope.ledger import Address, source_fingerprint
+from cortiscope.ledger import Address
 from cortiscope.statistics import pearson_correlations, permute_few
 
 REFERENCE = (
     "Spearman's rank correlation over subjects with its exact permutation p-value (Kendall & "
     "Gibbons 1990, Rank correlation methods, ch. 4)"
 )
-
-# The modules that its numbers depend on, beside its own.
-_DEPENDS_ON = ("analyses.result", "analyses.result_series", "statistics.correlations")
 
 
 def trend(
@@ -125,7 +122,7 @@ def trend(
         inputs={"series": series.fingerprint},
         subject=series.name,
         reference=REFERENCE,
-        source=trend_source(),
+        source=source_of(__name__),
     )
 
 
@@ -169,13 +166,6 @@ def _slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64
         return np.asarray((centred * y).sum(axis=-1) / (centred**2).sum(axis=-1))
 
 
-def trend_source() -> str:
-    """Fingerprint of the code that a result of trend depends on."""
-    return source_fingerprint(
-        sys.modules[__name__], *(f"cortiscope.{name}" for name in _DEPENDS_ON)
-    )
-
-
 def _attainable(parameters: Mapping[str, Any], n_subjects: int) -> tuple[int, str]:
     return factorial(n_subjects) - 1, "name more subjects"
 
@@ -186,7 +176,6 @@ INSTRUMENT = Instrument(
     reference=REFERENCE,
     null_is="the other orders of the subjects",
     run=trend,
-    source=trend_source,
     figure=trend_by_subject,
     headline="spearman",
     reads=("series",),

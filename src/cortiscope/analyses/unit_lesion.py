@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -17,6 +16,7 @@ from cortiscope.analyses.instrument import Instrument
 from cortiscope.analyses.lesion_measures import loss_change
 from cortiscope.analyses.localizer_contrast import Convention
 from cortiscope.analyses.result import Result
+from cortiscope.analyses.source import source_of
 from cortiscope.analyses.statistic import Statistic, datasets
 from cortiscope.analyses.unit_lesion_experiment import (
     LABELS,
@@ -25,7 +25,6 @@ from cortiscope.analyses.unit_lesion_experiment import (
     unit_lesion_experiment,
 )
 from cortiscope.errors import InputError
-from cortiscope.ledger import source_fingerprint
 from cortiscope.statistics import bootstrap_words
 from cortiscope.stimulation import Response
 
@@ -33,24 +32,6 @@ REFERENCE = (
     "Lesion of localised units (AlKhamissi et al. 2025), or of a module of the connectome, against "
     "random units of equal number, layer and norm (Morcos et al. 2018); rank among random sets "
     "(Good 2005); passages resampled"
-)
-
-# The modules that its numbers depend on, beside its own.
-_DEPENDS_ON = (
-    "analyses.causal",
-    "analyses.connectome_modules",
-    "analyses.connectome_nodes",
-    "analyses.lesion_measures",
-    "analyses.localizer_contrast",
-    "analyses.unit_lesion_experiment",
-    "statistics.contrast",
-    "statistics.graphs.communities",
-    "statistics.graphs.consensus",
-    "statistics.graphs.correlation",
-    "statistics.graphs.leiden",
-    "statistics.intervals",
-    "statistics.matched_units",
-    "statistics.permutation",
 )
 
 
@@ -232,15 +213,8 @@ def unit_lesion(
         parameters=parameters,
         inputs={"response": response.fingerprint},
         reference=REFERENCE,
-        source=unit_lesion_source(),
+        source=source_of(__name__),
         **datasets(statistics, {"lesion": list(lesions.names)}),
-    )
-
-
-def unit_lesion_source() -> str:
-    """Fingerprint of the code that a result depends on."""
-    return source_fingerprint(
-        sys.modules[__name__], *(f"cortiscope.{name}" for name in _DEPENDS_ON)
     )
 
 
@@ -358,7 +332,6 @@ INSTRUMENT = Instrument(
     reference=REFERENCE,
     null_is="random units",
     run=unit_lesion,
-    source=unit_lesion_source,
     figure=damage_beside_random_sets,
     headline="mean_damage_minus_random",
     reads=("response",),

@@ -176,7 +176,7 @@ def calibrate(
         {
             "instrument": instrument.name,
             "source": [
-                instrument.source(),
+                instrument.source,
                 phantoms_source(),
                 source_fingerprint(__name__, "cortiscope.claims.on_phantoms"),
                 *([code_fingerprint()] if instrument.experiment is not None else []),

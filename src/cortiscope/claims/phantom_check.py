@@ -119,7 +119,7 @@ def check_on_phantoms(
         },
         inputs={
             "design": design.fingerprint,
-            "instrument": instrument.source(),
+            "instrument": instrument.source,
             "phantoms": phantoms_source(),
         },
         reference=REFERENCE,

@@ -124,3 +124,10 @@ def test_two_phantoms_of_a_pair_are_not_the_same():
 def test_what_stimulates_reads_responses():
     for instrument in INSTRUMENTS.values():
         assert (instrument.reads == ("response",)) == (instrument.experiment is not None)
+
+
+@pytest.mark.parametrize("name", sorted(INSTRUMENTS))
+def test_every_instrument_of_ours_has_its_name_in_the_package(name):
+    import cortiscope
+
+    assert getattr(cortiscope, name) is INSTRUMENTS[name].run

@@ -8,14 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cortiscope.errors import InputError
-
-# Principal components below this share of the largest are rounding.
-_ROUNDING = 1e-7
-
-# How eigenvalues are matched: rounds, and rotations that a round averages over, of which many
-# units need fewer.
-_ROUNDS = 6
-_UNITS_OF_A_ROUND = 512
+from cortiscope.statistics.unit_rotations import decomposed, raised_eigenvalues
 
 
 def z_scored(x: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -116,16 +109,13 @@ def linear_share(
 class RotatedUnits:
     """Recordings with the same words, whose units are random directions among those of another.
 
-    Rotations keep where words lie with respect to each other, and destroy what belongs to units.
-    Rotated units have unequal variance, though, and once they are on one scale again the largest
-    principal components hold less than they did. Their eigenvalues are raised before, so that on
-    average rotated units have those that the units have: a rotated Gaussian then cannot be told
-    from itself, rotated again.
+    As `UnitRotations`, which serves correlations between units; here rows are kept as words, and
+    many units are turned in no time, the same way in any layer of so many.
 
     Attributes
     ----------
     factor : ndarray of float64, shape (n_words, n_units)
-        The activations, `z_scored`, with raised eigenvalues.
+        The activations with raised eigenvalues, as in `UnitRotations`, up to their scale.
 
     References
     ----------
@@ -154,19 +144,8 @@ class RotatedUnits:
         rng : Generator
             Where chance comes from.
         """
-        left, size, right = np.linalg.svd(z, full_matrices=False)
-        rank = int((size > _ROUNDING * size[0]).sum())
-        left, size, right = left[:, :rank], size[:rank], right[:rank]
-        raised = size**2
-        n_rotations = max(1, round(_UNITS_OF_A_ROUND / z.shape[1]))
-        for _ in range(_ROUNDS):
-            seen = np.zeros(rank)
-            for _ in range(n_rotations):
-                units = _on_one_scale(_turned(np.sqrt(raised)[:, None] * right, rng))
-                seen += np.linalg.eigvalsh(units @ units.T)[::-1]
-            seen *= (size**2).sum() / seen.sum()
-            raised = raised * size**2 / np.maximum(seen, _ROUNDING * seen[0])
-            raised = np.sort(raised)[::-1] * (size**2).sum() / raised.sum()
+        left, size, right = decomposed(z)
+        raised = raised_eigenvalues(size**2, z.shape[1], rng)
         return cls((left * np.sqrt(raised)) @ right)
 
     def draw(self, rng: np.random.Generator) -> NDArray[np.float64]:

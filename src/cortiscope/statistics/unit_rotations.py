@@ -110,16 +110,19 @@ class UnitRotations:
                 f"({', '.join(map(str, sorted(widths)))}): rotate each by itself."
             )
             raise InputError(msg)
-        decomposed = [_decomposed(x) for x in layers]
-        raised = [_raised(size**2, widths.copy().pop(), rng) for _, size, _ in decomposed]
+        found = [decomposed(x) for x in layers]
+        (n_units,) = widths
+        raised = [
+            raised_eigenvalues(size**2, widths.copy().pop(), rng) for _, size, _ in decomposed
+        ]
         if len(layers) == 1:
-            return cls((_centred_rows(np.sqrt(raised[0])),), *widths)
+            return cls((_centred_rows(np.sqrt(raised[0])),), n_units)
         return cls(
             tuple(
                 (left * np.sqrt(eigenvalues)) @ right
-                for (left, _, right), eigenvalues in zip(decomposed, raised, strict=True)
+                for (left, _, right), eigenvalues in zip(found, raised, strict=True)
             ),
-            *widths,
+            n_units,
         )
 
     def draw(self, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -140,10 +143,28 @@ class UnitRotations:
         return np.hstack([factor @ frame for factor in self.factors]).astype(np.float32)
 
 
-def _decomposed(
+def decomposed(
     x: NDArray[np.floating],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Singular value decomposition of standardised units: U, and s > 0, and V transposed."""
+    """Decompose activations, columns of mean 0, into singular values and vectors.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n_rows, n_units)
+        Units are brought to length 1 first; constant ones are left as they are.
+
+    Returns
+    -------
+    left : ndarray of float64, shape (n_rows, rank)
+    size : ndarray of float64, shape (rank,)
+        Above 0.
+    right : ndarray of float64, shape (rank, n_units)
+
+    Raises
+    ------
+    InputError
+        When no unit varies.
+    """
     length = np.sqrt(np.einsum("ij,ij->j", x, x, dtype=np.float64))
     z = x / np.where(length > 0, length, 1.0)
     if not length.any():
@@ -153,10 +174,25 @@ def _decomposed(
     return left[:, kept], size[kept], right[kept]
 
 
-def _raised(
+def raised_eigenvalues(
     eigenvalues: NDArray[np.float64], n_units: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Find eigenvalues that, rotated and standardised, are those given, on average."""
+    """Find eigenvalues that, rotated and standardised, are those given, on average.
+
+    Parameters
+    ----------
+    eigenvalues : ndarray of float64, shape (rank,)
+        Of standardised units, descending.
+    n_units : int
+        Units.
+    rng : Generator
+        Where chance comes from.
+
+    Returns
+    -------
+    ndarray of float64, shape (rank,)
+        Descending, of the same sum.
+    """
     raised = eigenvalues.copy()
     n_rotations = max(1, round(_UNITS_OF_A_ROUND / n_units))
     for _ in range(_ROUNDS):

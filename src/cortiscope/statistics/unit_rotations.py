@@ -112,9 +112,7 @@ class UnitRotations:
             raise InputError(msg)
         found = [decomposed(x) for x in layers]
         (n_units,) = widths
-        raised = [
-            raised_eigenvalues(size**2, widths.copy().pop(), rng) for _, size, _ in decomposed
-        ]
+        raised = [raised_eigenvalues(size**2, n_units, rng) for _, size, _ in found]
         if len(layers) == 1:
             return cls((_centred_rows(np.sqrt(raised[0])),), n_units)
         return cls(

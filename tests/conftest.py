@@ -7,8 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from cortiscope.ledger import Run
+
+# The same examples each time, so that a run of the tests says something of the change at hand;
+# `--hypothesis-profile explore` looks at others.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("explore")
+settings.load_profile("same")
 
 STORIES = Path(__file__).parent / "data" / "stories260k"
 

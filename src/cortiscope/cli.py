@@ -418,18 +418,18 @@ def subjects() -> None:
 
 
 @app.command()
-def analyses() -> None:
+def analyses(
+    name: Annotated[
+        str | None, typer.Argument(help="One of them, with the definition that it follows.")
+    ] = None,
+) -> None:
     """List the instruments."""
     from cortiscope.analyses import INSTRUMENTS
 
-    table = Table("name", "reads", "what", "reference")
-    for instrument in INSTRUMENTS.values():
-        table.add_row(
-            instrument.name,
-            " and ".join(instrument.reads),
-            instrument.summary,
-            instrument.reference,
-        )
+    table = Table("name", "reads", "what", *([] if name is None else ["reference"]))
+    for each in _instruments(name, INSTRUMENTS):
+        row = [each.name, " and ".join(each.reads), each.summary]
+        table.add_row(*row, *([] if name is None else [each.reference]))
     _out.print(table)
 
 

@@ -170,7 +170,7 @@ def brain_section(contents: Contents) -> BrainSection | None:
         shown.add(row.name)
     table = Table(
         caption=Markup("Filled from the verdicts above; also in <code>{}</code>.").format(FILE),
-        columns=("property", "brain", "this model", "", "why"),
+        columns=("property", "brain", "this model", "likeness", "why"),
         align="lllll",
         rows=tuple(
             (

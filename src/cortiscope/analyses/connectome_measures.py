@@ -16,7 +16,7 @@ from cortiscope.statistics import Folds, d_prime, jackknife_draws, means_of
 from cortiscope.statistics.graphs import (
     Graph,
     adjusted_mutual_information,
-    communities,
+    resolution_sweep,
     rewired,
 )
 
@@ -200,10 +200,7 @@ class Modules:
 def modules_at(graph: Graph, plan: Plan) -> Modules:
     """Find the modules of one graph at every resolution, each the consensus of many runs."""
     drawn = attractive(graph)
-    found = [
-        communities(drawn, n_seeds=plan.n_seeds, resolution=resolution, seed=plan.seed)
-        for resolution in plan.resolutions
-    ]
+    found = resolution_sweep(drawn, plan.resolutions, n_seeds=plan.n_seeds, seed=plan.seed)
     numbers = [numbered(each.consensus, graph) for each in found]
     qualities = [quality_of(graph, each.best.partition, each.resolution) for each in found]
     return Modules(

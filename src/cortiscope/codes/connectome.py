@@ -18,8 +18,8 @@ from cortiscope.codes.tensor_file import as_json_holds_it, read_tensors, write_t
 from cortiscope.errors import InputError, MachineError
 from cortiscope.ledger import fingerprint
 from cortiscope.scanning import Recording
-from cortiscope.statistics import d_prime
-from cortiscope.statistics.graphs import Graph, correlation_graph, without_means
+from cortiscope.statistics import d_prime, without_means
+from cortiscope.statistics.graphs import Graph, correlation_graph
 from cortiscope.statistics.graphs.correlation import Sign
 from cortiscope.statistics.graphs.unit_vectors import Method
 
@@ -138,7 +138,8 @@ class Connectome:
             target with a single value, and as `correlation_graph`.
         """
         chosen = _chosen_layers(recording, site, layers)
-        frame = _labels(recording, frames)
+        names = _labels(recording, frames)
+        frame = None if names is None else np.unique(names, return_inverse=True)[1]
         category = _labels(recording, target)
         n_units = int(np.prod(recording[site].shape[2:]))
         x = np.empty((recording.n_stimuli, len(chosen) * n_units), dtype=np.float32)
@@ -147,7 +148,7 @@ class Connectome:
             own = recording.layer(site, layer).reshape(len(x), -1)
             tuning = {} if category is None else _tuning(own, category)
             if frame is not None:
-                own = without_means(own, frame)
+                own = without_means(own, frame).astype(np.float32)
             x[:, place * n_units : (place + 1) * n_units] = own
             varies = (own != own[:1]).any(axis=0)
             about = {"site": site, "layer": layer, "unit": np.arange(n_units), "varies": varies}

@@ -184,11 +184,15 @@ def _hearing(contents: Contents, verdict: FiledVerdict) -> Hearing:
 
 def _figures(contents: Contents, verdict: FiledVerdict) -> Iterator[tuple[str, go.Figure, str]]:
     result = contents.results[verdict.address.artifact]
+    drawn = (
+        f"Null distribution: the statistic under {contents.tested_against(verdict)}."
+        if verdict.claim.variable in result.null
+        else "The statistic in resamples of the words."
+    )
     yield (
         "null",
         claim_figures.null_figure(verdict, result),
-        "Null distribution: the statistic when words carry each other’s labels. Above it, the "
-        "estimate with its 95% interval.",
+        f"{drawn} Above it, the estimate with its 95% interval.",
     )
     rows = claim_figures.rows_of(verdict)
     if len(rows) > 1:

@@ -29,7 +29,6 @@ from cortiscope.statistics.graphs.rewiring import rewired, rewirings
 from cortiscope.statistics.graphs.rich_club import RichClub, normalised_rich_club, rich_club
 from cortiscope.statistics.graphs.signed import best_partition_signed
 from cortiscope.statistics.graphs.small_world import SmallWorld, small_world
-from cortiscope.statistics.graphs.unit_vectors import without_means
 
 __all__ = [
     "RESOLUTIONS",
@@ -67,5 +66,4 @@ __all__ = [
     "small_world",
     "transitivity",
     "within_module_z",
-    "without_means",
 ]

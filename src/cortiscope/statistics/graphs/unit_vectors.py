@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -202,42 +202,6 @@ class UnitVectors:
         # The vectors have unit length: times the root of n_stimuli they have unit variance.
         error = float((squares**2).sum()) - of_covariance / n_stimuli
         return min(error, distance) / distance if distance > 0 and error > 0 else 1.0
-
-
-def without_means(
-    x: NDArray[np.floating], groups: Sequence[object] | NDArray[Any]
-) -> NDArray[np.float32]:
-    """Remove from every unit the mean of each group of stimuli, such as of each frame.
-
-    Parameters
-    ----------
-    x : ndarray, shape (n_stimuli, n_units)
-        Activations.
-    groups : sequence, length n_stimuli
-        Group of each stimulus.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_stimuli, n_units)
-        Exactly 0 where a unit is the same in all of a group.
-
-    Examples
-    --------
-    >>> without_means(np.array([[1.0], [3.0], [7.0]]), ["saw", "saw", "once"]).ravel().tolist()
-    [-1.0, 1.0, 0.0]
-    """
-    group = np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1]
-    if len(group) != len(x):
-        raise InputError(
-            f"there are {len(group)} groups for {len(x)} stimuli: give one for each stimulus."
-        )
-    left = np.empty(x.shape, dtype=np.float32)
-    for index in range(group.max(initial=-1) + 1):
-        members = np.flatnonzero(group == index)
-        own = x[members]
-        same = (own == own[:1]).all(axis=0)
-        left[members] = np.where(same, 0.0, own - own.mean(axis=0, dtype=np.float64))
-    return left
 
 
 def slices(n: int, size: int, start: int = 0) -> Iterator[slice]:
